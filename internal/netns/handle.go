@@ -1,0 +1,74 @@
+package netns
+
+import (
+	"fmt"
+	"os"
+	"slices"
+)
+
+// MaxPIDs bounds the members that [Handle.PIDs] lists for one namespace; the
+// smallest process IDs are kept. [Handle.PIDCount] still counts all of them.
+const MaxPIDs = 64
+
+// ID identifies a network namespace on one running host.
+type ID struct {
+	// Cookie is the kernel's number for the namespace (SO_NETNS_COOKIE),
+	// unique within one boot. It is 0 where it cannot be read: before Linux
+	// 5.14, and without the privilege to enter the namespace.
+	Cookie uint64
+	// Inode is the inode number of the namespace's file, as shown in the
+	// link /proc/PID/ns/net. It is reused once the namespace is gone.
+	Inode uint64
+}
+
+// String gives the spelling of /proc/PID/ns/net, for instance net:[4026531833].
+func (id ID) String() string { return fmt.Sprintf("net:[%d]", id.Inode) }
+
+// Handle is an open network namespace. It keeps the namespace alive, and its
+// identity true, until Close. A Handle is safe for concurrent use, except that
+// LoadPIDs must not run beside PIDs or PIDCount.
+type Handle struct {
+	file     *os.File
+	id       ID
+	name     string
+	self     bool
+	pids     []int
+	pidCount int
+}
+
+// ID returns what identifies the namespace.
+func (h *Handle) ID() ID { return h.id }
+
+// Name returns the name under which the namespace is known: the file name of a
+// namespace bound in one of the usual folders, the whole path of one bound
+// elsewhere, and nothing for one that only its processes keep alive.
+func (h *Handle) Name() string { return h.name }
+
+// IsSelf reports whether this is the namespace of the calling process.
+func (h *Handle) IsSelf() bool { return h.self }
+
+// PIDs returns the processes found in the namespace, smallest first and at most
+// [MaxPIDs]. [All] fills it for every namespace, [Open] of a process ID with
+// that one, and [Handle.LoadPIDs] on request. Do not change the slice.
+func (h *Handle) PIDs() []int { return h.pids }
+
+// PIDCount returns how many processes were found, including those that PIDs
+// leaves out.
+func (h *Handle) PIDCount() int { return h.pidCount }
+
+// Same reports whether both handles refer to one namespace. It is exact, since
+// both hold their namespace alive.
+func (h *Handle) Same(other *Handle) bool { return h.id.Inode == other.id.Inode }
+
+// Close lets go of the namespace.
+func (h *Handle) Close() error { return h.file.Close() }
+
+// setPIDs keeps the smallest members of pids and the total.
+func (h *Handle) setPIDs(pids []int) {
+	h.pidCount = len(pids)
+	slices.Sort(pids)
+	if len(pids) > MaxPIDs {
+		pids = slices.Clone(pids[:MaxPIDs])
+	}
+	h.pids = pids
+}
