@@ -1,0 +1,74 @@
+package model
+
+import "time"
+
+// OrphanRetriesDefault is what tcp_orphan_retries = 0 means (tcp_orphan_retries()).
+const OrphanRetriesDefault = 8
+
+// EffectiveOrphanRetries returns the number of retransmissions a closed socket
+// gets. A peer that an ICMP error declared unreachable gets none.
+func EffectiveOrphanRetries(setting int, unreachable bool) int {
+	if unreachable {
+		return 0
+	}
+	if setting == 0 {
+		return OrphanRetriesDefault
+	}
+	return setting
+}
+
+// OrphanLife returns how long an orphan in FIN_WAIT1, LAST_ACK or CLOSING is
+// kept when its peer is silent, counted from its first retransmission, for its
+// retransmission timeout (200 ms on a near path). The last timer closes it
+// without any segment.
+func OrphanLife(s Settings, rto time.Duration) time.Duration {
+	return backoffTime(EffectiveOrphanRetries(s.OrphanRetries, false), max(rto, s.rtoMin()), s.rtoMax())
+}
+
+// OrphanProbeLife returns how long an orphan whose peer keeps its window shut
+// but acknowledges every probe is kept: until the probe interval reaches the
+// longest timeout, whatever tcp_orphan_retries says (tcp_probe_timer).
+func OrphanProbeLife(s Settings, rto time.Duration) time.Duration {
+	var total time.Duration
+	for interval := max(rto, s.rtoMin()); interval < s.rtoMax(); interval *= 2 {
+		total += interval
+	}
+	return total + s.rtoMax()
+}
+
+// DataLife returns how long a connection that a process still owns survives
+// unanswered data or an unanswered FIN: tcp_retries2 counted from the shortest
+// timeout (retransmits_timed_out), about 924 s for 15.
+func DataLife(s Settings) time.Duration {
+	return backoffTime(s.Retries2, s.rtoMin(), s.rtoMax())
+}
+
+// KeepaliveLife returns after how much silence keepalive ends a connection
+// whose socket asked for it.
+func KeepaliveLife(s Settings) time.Duration {
+	return s.KeepaliveTime + time.Duration(s.KeepaliveProbes)*s.KeepaliveInterval
+}
+
+// OrphanLoad is the number of orphans when one of them is tested.
+type OrphanLoad struct {
+	Orphans int // of the whole host
+	// AtTimer tells that the test is made by the orphan's own timer rather
+	// than at close().
+	AtTimer bool
+	// Silent tells that the peer has not been heard of for long, and
+	// Unreachable that an ICMP error came; each doubles the count at a timer.
+	Silent, Unreachable bool
+}
+
+// OverLimit reports whether the orphan is reset for tcp_max_orphans
+// (tcp_too_many_orphans, tcp_out_of_resources).
+func (l OrphanLoad) OverLimit(maxOrphans int) bool {
+	n := l.Orphans
+	if l.AtTimer && l.Silent {
+		n *= 2
+	}
+	if l.AtTimer && l.Unreachable {
+		n *= 2
+	}
+	return n > maxOrphans
+}
