@@ -30,10 +30,10 @@ type Figure struct {
 
 // Effect is what a change is predicted to do.
 type Effect struct {
-	Verdict   Verdict
-	Predicted string // "drops 37/s → 0/s; queue would peak at 340"
-	Reason    string // one sentence
-	Figures   []Figure
+	Verdict   Verdict  `json:"verdict" yaml:"verdict"`
+	Predicted string   `json:"predicted,omitempty" yaml:"predicted,omitempty"` // "drops 37/s → 0/s; queue would peak at 340"
+	Reason    string   `json:"reason,omitempty" yaml:"reason,omitempty"`       // one sentence
+	Figures   []Figure `json:"-" yaml:"-"`
 }
 
 // Figure returns the figure of that name.

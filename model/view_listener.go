@@ -1,0 +1,197 @@
+package model
+
+import (
+	"net/netip"
+
+	"github.com/tcpdoctor/tcpdoctor/facts"
+)
+
+// Listener is what a window shows of one listening socket.
+type Listener struct {
+	facts.Listener
+	// Watch is what the polls saw of it, the walks at both ends included.
+	Watch facts.Watch
+	// Old is whether it was there at the start of the window already.
+	Old    bool
+	Owners []*facts.Process
+	// Group is how many listeners share its address and port (SO_REUSEPORT),
+	// itself included. HalfOpen and Turnover are the group's: the kernel does
+	// not tell which member an entry belongs to.
+	Group    int
+	HalfOpen HalfOpen
+	Turnover Turnover
+}
+
+// HalfOpen is the half-open entries (request sockets) of an address and port.
+type HalfOpen struct {
+	AtStart, AtEnd uint64
+	Retransmitted  uint64 // of AtEnd: at least one SYN-ACK repeated
+	Deferred       uint64 // of AtEnd: held back by TCP_DEFER_ACCEPT
+	Sources        uint64 // of AtEnd: distinct peer addresses, estimated
+}
+
+// Turnover is what became of the connections that waited in an accept queue
+// when the window began, followed by their cookies.
+type Turnover struct {
+	Waited    int // of these connections, as many as were sampled
+	StillWait int // still not accepted at the end
+}
+
+// Stalled reports whether not one connection was taken from the queue during
+// the window although some waited. The queue is first in, first out, so that
+// one accept() would have been seen.
+func (t Turnover) Stalled() bool { return t.Waited > 0 && t.StillWait == t.Waited }
+
+// Drops returns by how much the listener's own drop counter rose. It ranks
+// listeners; healthy events raise it too.
+func (l *Listener) Drops() (uint64, bool) {
+	a, okA := l.Watch.FirstDrops.Get()
+	b, okB := l.Watch.LastDrops.Get()
+	if !okA || !okB {
+		return 0, false
+	}
+	return uint64(b - a), true // wraps with the kernel's 32 bits
+}
+
+// Over reports whether the queue holds more than its limit: then the kernel
+// drops what comes.
+func (l *Listener) Over() bool { return AcceptQueue{Limit: int(l.Limit), Length: int(l.Queue)}.Full() }
+
+// FullShare returns in which share of the polls the queue was over its limit.
+func (l *Listener) FullShare() float64 {
+	if l.Watch.Polls == 0 {
+		if l.Over() {
+			return 1
+		}
+		return 0
+	}
+	return float64(l.Watch.Full) / float64(l.Watch.Polls)
+}
+
+// HighWater returns the longest queue seen.
+func (l *Listener) HighWater() uint32 { return max(l.Watch.HighWater, l.Queue) }
+
+// listenerIndex finds the listener that a local address belongs to, the way
+// the kernel looks it up: the exact address first, then the wildcards.
+type listenerIndex map[netip.AddrPort]netip.AddrPort
+
+func indexListeners(all []facts.Listener) listenerIndex {
+	idx := make(listenerIndex, len(all))
+	for _, l := range all {
+		idx[l.Local] = l.Local
+		if l.Family == facts.IPv6 && !l.V6Only && l.Local.Addr().IsUnspecified() {
+			any4 := netip.AddrPortFrom(netip.IPv4Unspecified(), l.Local.Port())
+			if _, taken := idx[any4]; !taken {
+				idx[any4] = l.Local
+			}
+		}
+	}
+	// A dual-stack listener gives way to one of IPv4's own.
+	for _, l := range all {
+		if l.Family == facts.IPv4 {
+			idx[l.Local] = l.Local
+		}
+	}
+	return idx
+}
+
+// of returns the listening address that serves a local one.
+func (idx listenerIndex) of(local netip.AddrPort) (netip.AddrPort, bool) {
+	if at, ok := idx[local]; ok {
+		return at, true
+	}
+	wild := netip.IPv6Unspecified()
+	if local.Addr().Is4() {
+		wild = netip.IPv4Unspecified()
+	}
+	at, ok := idx[netip.AddrPortFrom(wild, local.Port())]
+	return at, ok
+}
+
+func (n *Namespace) listeners() []Listener {
+	end := &n.End.Census
+	idx := indexListeners(end.Listeners)
+	old := make(map[uint64]bool)
+	var start *facts.Census
+	if n.Start != nil {
+		start = &n.Start.Census
+		for _, l := range start.Listeners {
+			old[l.Cookie] = true
+		}
+	}
+	watch := make(map[uint64]facts.Watch, len(n.window.Watches))
+	for _, w := range n.window.Watches {
+		watch[w.Cookie] = w
+	}
+	group := make(map[netip.AddrPort]int)
+	for _, l := range end.Listeners {
+		group[l.Local]++
+	}
+	half := halfOpenBy(idx, start, end)
+	turn := turnoverBy(idx, start, end)
+
+	out := make([]Listener, len(end.Listeners))
+	for i, l := range end.Listeners {
+		out[i] = Listener{
+			Listener: l, Watch: watch[l.Cookie], Old: old[l.Cookie], Owners: n.Owners(l.Inode),
+			Group: group[l.Local], HalfOpen: half[l.Local], Turnover: turn[l.Local],
+		}
+	}
+	return out
+}
+
+func halfOpenBy(idx listenerIndex, start, end *facts.Census) map[netip.AddrPort]HalfOpen {
+	out := make(map[netip.AddrPort]HalfOpen)
+	if start != nil {
+		for _, g := range start.Locals {
+			if at, ok := idx.of(g.Addr); ok {
+				h := out[at]
+				h.AtStart += g.States[facts.SynRecv]
+				out[at] = h
+			}
+		}
+	}
+	for _, g := range end.Locals {
+		at, ok := idx.of(g.Addr)
+		if !ok {
+			continue
+		}
+		h := out[at]
+		h.AtEnd += g.States[facts.SynRecv]
+		h.Retransmitted += g.HalfOpenRetransmitted
+		h.Deferred += g.HalfOpenDeferred
+		h.Sources += g.HalfOpenSources
+		out[at] = h
+	}
+	return out
+}
+
+func turnoverBy(idx listenerIndex, start, end *facts.Census) map[netip.AddrPort]Turnover {
+	out := make(map[netip.AddrPort]Turnover)
+	if start == nil || !start.Complete || !end.Complete {
+		return out
+	}
+	still := make(map[uint64]bool)
+	last := end.Classes[facts.ClassUnaccepted]
+	for _, s := range last.Samples {
+		still[s.Cookie] = true
+	}
+	// Beyond its size the sample of the end may lack connections the start's
+	// had: then their absence says nothing.
+	if int(last.Total) > len(last.Samples) {
+		return out
+	}
+	for _, s := range start.Classes[facts.ClassUnaccepted].Samples {
+		at, ok := idx.of(s.Local)
+		if !ok {
+			continue
+		}
+		t := out[at]
+		t.Waited++
+		if still[s.Cookie] {
+			t.StillWait++
+		}
+		out[at] = t
+	}
+	return out
+}
