@@ -54,15 +54,15 @@ const (
 	FigureHalfOpen     = "half-open"     // entries in the steady state
 	FigureHalfOpenMax  = "half-open-max" // entries that fit
 	FigureHalfOpenLife = "half-open-life"
-	FigurePorts        = "ports"      // usable ports of one (source, destination, port)
-	FigurePortRate     = "port-rate"  // connections per second that can go on for ever
-	FigureTimeWait     = "time-wait"  // objects in the steady state
-	FigureFinWait2     = "fin-wait2"  // objects in the steady state
-	FigureLifetime     = "lifetime"   // seconds that the state lasts
-	FigurePopulation   = "population" // sockets in the steady state
-	FigureResets       = "resets"     // per second
-	FigureUsed         = "used"       // share of a limit, percent
-	FigurePostponed    = "postponed"  // seconds until it is as bad as now
+	FigurePorts        = "usable-ports" // usable ports of one (source, destination, port)
+	FigurePortRate     = "port-rate"    // connections per second that can go on for ever
+	FigureTimeWait     = "time-wait"    // objects in the steady state
+	FigureFinWait2     = "fin-wait2"    // objects in the steady state
+	FigureLifetime     = "lifetime"     // seconds that the state lasts
+	FigurePopulation   = "population"   // sockets in the steady state
+	FigureResets       = "resets"       // per second
+	FigureUsed         = "used"         // share of a limit, percent
+	FigurePostponed    = "postponed"    // seconds until it is as bad as now
 )
 
 // effect is the constructor that all predictors use.
@@ -86,12 +86,20 @@ func describe(figures []Figure) string {
 		case f.Name == FigurePostponed:
 			parts = append(parts, "postponed by "+amount(f.After, f.Unit))
 		case sameAmount(f.Before, f.After):
-			parts = append(parts, name+" stays "+amount(f.After, f.Unit))
+			parts = append(parts, name+" unchanged at "+amount(f.After, f.Unit))
 		default:
-			parts = append(parts, name+" "+amount(f.Before, "")+" → "+amount(f.After, f.Unit))
+			parts = append(parts, name+" "+amount(f.Before, rateUnit(f.Unit))+" → "+amount(f.After, f.Unit))
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+// rateUnit returns the units that are repeated with every number.
+func rateUnit(unit string) string {
+	if strings.HasPrefix(unit, "/") || unit == "%" {
+		return unit
+	}
+	return ""
 }
 
 // sameAmount reports whether two figures read the same.

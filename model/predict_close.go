@@ -76,9 +76,12 @@ func (l TimeWaitLoad) finTimeout(before, after time.Duration) Effect {
 	return effect(Helps, "most of these objects are in FIN_WAIT2, waiting for a peer that does not close", figures...)
 }
 
+// nearRTO is the retransmission timeout on a near path.
+const nearRTO = 200 * time.Millisecond
+
 // finWait2Seconds is the whole life of an orphan in FIN_WAIT2 on a near path.
 func finWait2Seconds(finTimeout time.Duration) float64 {
-	orphan, object := FinWait2Life(finTimeout, 200*time.Millisecond)
+	orphan, object := FinWait2Life(finTimeout, nearRTO)
 	return (orphan + object).Seconds()
 }
 

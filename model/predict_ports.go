@@ -15,8 +15,8 @@ type PortLoad struct {
 	// Bound is how many ports of the range somebody in the namespace holds by
 	// an explicit bind(): no connect() may use them.
 	Bound int
-	// Used is how many ports are taken, TimeWait how many of those by
-	// TIME_WAIT, FinWait2 by TIME_WAIT objects that are really in FIN_WAIT2.
+	// Used is how many ports are taken, TimeWait and FinWait2 how many of
+	// those by connections in these states.
 	Used, TimeWait, FinWait2 int
 	// ConnectsPerSecond is the wanted rate of new connections.
 	ConnectsPerSecond float64
@@ -60,7 +60,7 @@ func PredictPorts(l PortLoad, c PortChange, s Settings, d Dialect) Effect {
 		is.rate *= float64(n)
 	}
 	figures := []Figure{
-		{FigurePorts, was.capacity, is.capacity, "ports"},
+		{FigurePorts, was.capacity, is.capacity, ""},
 		{FigurePortRate, was.rate, is.rate, "/s"},
 		{FigureUsed, was.used(l.Used), is.used(l.Used), "%"},
 	}
@@ -131,7 +131,7 @@ func (l PortLoad) reuse(before, later Settings, was, is outlook, figures []Figur
 	switch {
 	case !l.Timestamps || before.Timestamps == 0:
 		return effect(NoEffect, "without TCP timestamps a TIME_WAIT connection is never reused", figures...)
-	case l.TimeWait-l.FinWait2 <= 0:
+	case l.TimeWait <= 0:
 		return effect(NoEffect, "none of the ports is held by TIME_WAIT", figures...)
 	case wasOn && isOn:
 		return effect(NoEffect, "these TIME_WAIT connections are reused already", figures...)

@@ -69,22 +69,39 @@ func parseVersion(s string) (v version, rest string, ok bool) {
 	return v, rest, n >= 2
 }
 
-// parseRHEL finds "el9_4" in the tail of a release. CentOS Stream states no
-// minor and is taken for the newest.
+// rhelBuilds is the build number with which each minor release of RHEL 8, 9
+// and 10 came out: the 553 of 4.18.0-553.el8.
+var rhelBuilds = [3][]int{
+	{80, 147, 193, 240, 305, 348, 372, 425, 477, 513, 553},
+	{70, 162, 284, 362, 427, 503, 570, 611},
+	{55, 124},
+}
+
+// parseRHEL finds "el9_4" in the tail of a release ("-427.13.1.el9_4.x86_64").
+// Where the minor is not stated the build number tells it.
 func parseRHEL(rest string) (major, minor int) {
 	for field := range strings.SplitSeq(rest, ".") {
 		tail, found := strings.CutPrefix(field, "el")
 		if !found {
 			continue
 		}
-		a, b, hasMinor := strings.Cut(tail, "_")
+		a, b, _ := strings.Cut(tail, "_")
 		major, err := strconv.Atoi(a)
-		if err != nil {
+		if err != nil || major < 8 || major > 10 {
 			continue
 		}
-		minor, err := strconv.Atoi(b)
-		if err != nil || !hasMinor {
-			minor = never - 1
+		if minor, err := strconv.Atoi(b); err == nil {
+			return major, minor
+		}
+		build, _, _ := strings.Cut(strings.TrimPrefix(rest, "-"), ".")
+		n, err := strconv.Atoi(build)
+		if err != nil {
+			return major, 0
+		}
+		for i, first := range rhelBuilds[major-8] {
+			if n >= first {
+				minor = i
+			}
 		}
 		return major, minor
 	}
