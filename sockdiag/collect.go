@@ -1,9 +1,11 @@
 package sockdiag
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
@@ -99,11 +101,6 @@ func (t tree) sysctl(name string) string { return filepath.Join(t.proc, "sys", n
 // errTimeout is why a collector was given up.
 var errTimeout = errors.New("no answer")
 
-// gapOf describes a failure as a gap.
-func gapOf(source facts.Source, err error) facts.Gap {
-	return facts.Gap{Source: source, Reason: err.Error()}
-}
-
 // result is how one collector ended.
 type result struct {
 	index int
@@ -115,7 +112,7 @@ type result struct {
 // read and what failed, by index. All run in one call of within, so that one
 // change of namespace serves them all; if one does not come back in time, it
 // and those behind it are given up and its thread is left to end by itself.
-func runCollectors(t tree, list []collector, within func(func() error) error) (*reading, map[int]error) {
+func runCollectors(ctx context.Context, t tree, list []collector, within func(func() error) error) (*reading, map[int]error) {
 	results := make(chan result, len(list))
 	entered := make(chan error, 1)
 	go func() {
@@ -128,11 +125,11 @@ func runCollectors(t tree, list []collector, within func(func() error) error) (*
 			return nil
 		})
 	}()
-	return gather(list, results, entered)
+	return gather(ctx, list, results, entered)
 }
 
 // gather waits for the results of runCollectors.
-func gather(list []collector, results <-chan result, entered <-chan error) (*reading, map[int]error) {
+func gather(ctx context.Context, list []collector, results <-chan result, entered <-chan error) (*reading, map[int]error) {
 	out, failed := newReading(), map[int]error{}
 	giveUp := func(from int, err error) {
 		for i := from; i < len(list); i++ {
@@ -156,10 +153,61 @@ func gather(list []collector, results <-chan result, entered <-chan error) (*rea
 			}
 			entered = nil // all results are waiting
 			next--
+		case <-ctx.Done():
+			timer.Stop()
+			giveUp(next, context.Cause(ctx))
+			return out, failed
 		case <-timer.C:
 			giveUp(next, fmt.Errorf("%w within %v", errTimeout, list[next].limit))
 			return out, failed
 		}
 	}
 	return out, failed
+}
+
+// judge turns failures of collectors into gaps, and into an error where one is
+// required.
+func judge(list []collector, failed map[int]error) ([]facts.Gap, error) {
+	var gaps []facts.Gap
+	for i, c := range list {
+		err := failed[i]
+		switch {
+		case err == nil:
+		case c.required:
+			return nil, &UnreadableError{Source: c.source, Err: err}
+		default:
+			gaps = append(gaps, facts.Gap{Source: c.source, Reason: err.Error()})
+		}
+	}
+	return gaps, nil
+}
+
+// scoped returns the collectors of one scope.
+func scoped(scope collectorScope) []collector {
+	return slices.DeleteFunc(collectors(), func(c collector) bool { return c.scope != scope })
+}
+
+// bounded runs fn and waits for it no longer than the limit. A call that hangs
+// in the kernel is left to end by itself.
+func bounded[T any](ctx context.Context, limit time.Duration, fn func() (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		v, err := fn()
+		done <- outcome{v, err}
+	}()
+	timer := time.NewTimer(limit)
+	defer timer.Stop()
+	var zero T
+	select {
+	case o := <-done:
+		return o.value, o.err
+	case <-ctx.Done():
+		return zero, context.Cause(ctx)
+	case <-timer.C:
+		return zero, fmt.Errorf("%w within %v", errTimeout, limit)
+	}
 }

@@ -1,0 +1,247 @@
+package sockdiag
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"runtime"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpdoctor/tcpdoctor/facts"
+	"github.com/tcpdoctor/tcpdoctor/internal/netns"
+	"github.com/tcpdoctor/tcpdoctor/sysctl"
+)
+
+// Collect takes a window: everything that diagnosis judges. What could not be
+// read is a gap in it. The error is an [*UnreadableError] where sockets or
+// counters of the only namespace (or of all of them) could not be read, and
+// wraps ctx's error when that ended first.
+func Collect(ctx context.Context, o Options) (facts.Window, error) {
+	began, cpu := time.Now(), cpuSeconds()
+	o, err := o.withDefaults()
+	if err != nil {
+		return facts.Window{}, err
+	}
+	t := hostTree(o.Proc)
+	if err := checkProc(t); err != nil {
+		return facts.Window{}, err
+	}
+	if len(o.Namespaces) == 0 {
+		self, err := netns.Self()
+		if err != nil {
+			return facts.Window{}, err
+		}
+		defer self.Close()
+		o.Namespaces = []*netns.Handle{self}
+	}
+	s := newSession(ctx, t, o, began)
+	defer func() {
+		for _, m := range s.members {
+			m.src.close()
+		}
+	}()
+	if err := s.run(ctx); err != nil {
+		return facts.Window{}, err
+	}
+	w := &s.window
+	if err := s.addProcesses(ctx, t); err != nil {
+		return facts.Window{}, err
+	}
+	w.Cost.WallSeconds = time.Since(began).Seconds()
+	w.Cost.CPUSeconds = cpuSeconds() - cpu
+	return *w, nil
+}
+
+// checkProc makes sure that proc is what it should be, so that a missing mount
+// gives one clear error instead of a dozen gaps.
+func checkProc(t tree) error {
+	for _, path := range [...]string{t.net("netstat"), t.net("snmp")} {
+		if _, err := readSmall(path); err != nil {
+			hint := ""
+			if errors.Is(err, fs.ErrNotExist) {
+				hint = fmt.Sprintf(" (is proc mounted at %s?)", t.proc)
+			}
+			return &UnreadableError{Namespace: "self", Source: facts.SourceNetstat, Err: fmt.Errorf("%w%s", err, hint)}
+		}
+	}
+	return nil
+}
+
+// newSession makes a session over the running kernel.
+func newSession(ctx context.Context, t tree, o Options, began time.Time) *session {
+	namespaceKeys, hostKeys := sysctl.Relevant()
+	s := &session{
+		options: o,
+		budget:  o.budgetFrom(began),
+		workers: min(max(runtime.NumCPU(), 2), 4),
+	}
+	s.window.Host = readHost(t)
+	shows, err := ShowsBound(ctx)
+	switch {
+	case err != nil:
+		s.gap(facts.SourceBoundPorts, "whether this kernel shows sockets that are bound without being connected: %v", err)
+	case !shows:
+		s.gap(facts.SourceBoundPorts, "this kernel does not show sockets that are bound without being connected (6.8 and later do)")
+	}
+	for _, h := range o.Namespaces {
+		m := &member{src: &liveSource{handle: h, tree: t, keys: namespaceKeys}}
+		m.window.Namespace = facts.Namespace{
+			Cookie: h.ID().Cookie, Inode: h.ID().Inode, Name: h.Name(), PIDs: slices.Clone(h.PIDs()), Self: h.IsSelf(),
+		}
+		m.options.ShowsBound = shows
+		s.members = append(s.members, m)
+	}
+	list := scoped(perHost)
+	s.shared = func(ctx context.Context) (facts.Shared, []facts.Gap) {
+		r, failed := runCollectors(ctx, t, list, func(read func() error) error { return read() })
+		gaps, _ := judge(list, failed) // none of them is required
+		return facts.Shared{Counters: r.counters, Gauges: r.gauges}, gaps
+	}
+	s.atEnd = func(ctx context.Context, w *facts.Window) { s.readOnce(ctx, t, hostKeys) }
+	return s
+}
+
+func (s *session) gap(source facts.Source, format string, args ...any) {
+	s.window.Gaps = append(s.window.Gaps, facts.Gap{Source: source, Reason: fmt.Sprintf(format, args...)})
+}
+
+// readOnce reads what is read once per window: the host's settings and the
+// kernel log.
+func (s *session) readOnce(ctx context.Context, t tree, keys []sysctl.Key) {
+	w := &s.window
+	var err error
+	w.Log, err = bounded(ctx, 2*logLimit, func() ([]facts.LogLine, error) { return readKernelLog(ctx, t) })
+	if err != nil {
+		s.gap(facts.SourceKernelLog, "%v", err)
+	}
+	w.HostSettings, err = bounded(ctx, settingsLimit, func() (map[string]string, error) { return readSettings(t, keys) })
+	if err != nil {
+		s.gap(facts.SourceSettings, "%v", err)
+		return
+	}
+	w.Gaps = append(w.Gaps, hiddenGap(hiddenSettings(w.HostSettings, keys, w.Host.Kernel))...)
+}
+
+// addProcesses names who holds the suspects, and the containers of the
+// namespaces.
+func (s *session) addProcesses(ctx context.Context, t tree) error {
+	w := &s.window
+	w.Host.Root = seesOthers(t)
+	if s.options.NoProcesses {
+		s.gap(facts.SourceProcesses, "not asked for")
+		return nil
+	}
+	s.progress(PhaseProcesses, s.options.Window)
+	var inodes []uint32
+	for i := range w.Namespaces {
+		n := &w.Namespaces[i]
+		inodes = append(inodes, n.Suspects()...)
+		if pids := n.Namespace.PIDs; len(pids) > 0 && pids[0] != 1 && !n.Namespace.Self {
+			n.Namespace.Container = containerOf(t, pids[0])
+		}
+	}
+	limited, cancel := context.WithDeadlineCause(ctx, s.budget.processes, errDeadline)
+	defer cancel()
+	found, err := attribute(limited, t, inodes)
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		s.gap(facts.SourceProcesses, "%v", err)
+		return nil
+	}
+	w.Processes = found.processes
+	w.Gaps = append(w.Gaps, found.gaps(os.Geteuid() == 0, inOwnPIDNamespace(t))...)
+	return nil
+}
+
+// settingsLimit bounds the reading of some fifty small files.
+const settingsLimit = time.Second
+
+// liveSource is a namespace of the running kernel.
+type liveSource struct {
+	handle *netns.Handle
+	tree   tree
+	keys   []sysctl.Key
+	polled *Conn
+}
+
+// opened is what open brings back from inside the namespace.
+type opened struct {
+	conn     *Conn
+	settings map[string]string
+	partial  error
+}
+
+func (l *liveSource) open(ctx context.Context) (map[string]string, error) {
+	o, err := bounded(ctx, settingsLimit, func() (o opened, err error) {
+		err = l.handle.Do(func() error {
+			var err error
+			if o.conn, err = Dial(); err != nil {
+				return err
+			}
+			o.settings, o.partial = readSettings(l.tree, l.keys)
+			return nil
+		})
+		return o, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.polled = o.conn
+	return o.settings, o.partial
+}
+
+func (l *liveSource) listeners(ctx context.Context) iter.Seq2[*facts.Socket, error] {
+	return l.polled.Listeners(ctx)
+}
+
+// sockets walks over a connection of its own, so that a walk cut short leaves
+// nothing behind for the next poll.
+func (l *liveSource) sockets(ctx context.Context) iter.Seq2[*facts.Socket, error] {
+	return func(yield func(*facts.Socket, error) bool) {
+		conn, err := l.dial()
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer conn.Close()
+		conn.Sockets(ctx, Request{Attributes: Info | Memory | Congestion})(yield)
+	}
+}
+
+func (l *liveSource) dial() (conn *Conn, err error) {
+	err = l.handle.Do(func() error {
+		conn, err = Dial()
+		return err
+	})
+	return conn, err
+}
+
+func (l *liveSource) counters(ctx context.Context) (*reading, []facts.Gap, error) {
+	list := scoped(perNamespace)
+	r, failed := runCollectors(ctx, l.tree, list, l.handle.Do)
+	gaps, err := judge(list, failed)
+	return r, gaps, err
+}
+
+func (l *liveSource) close() {
+	if l.polled != nil {
+		_ = l.polled.Close()
+	}
+}
+
+// cpuSeconds is the processor time this process has used.
+func cpuSeconds() float64 {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
+}
