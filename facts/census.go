@@ -163,6 +163,13 @@ type Class struct {
 	Samples    []Sample  `json:"samples,omitempty"`
 }
 
+// Covers reports whether a connection of the class with this cookie would be
+// among the samples: its absence then means that it was not there.
+func (c Class) Covers(cookie uint64) bool {
+	n := len(c.Samples)
+	return c.Total <= uint64(n) || n > 0 && mix(cookie) <= mix(c.Samples[n-1].Cookie)
+}
+
 // Sample is what is remembered of one connection.
 type Sample struct {
 	Cookie    uint64         `json:"cookie"`

@@ -59,31 +59,36 @@ type holderTally struct {
 // hold most first.
 func (n *Namespace) closeWaitHolders() []CloseWaitHolder {
 	class := n.End.Census.Classes[facts.ClassCloseWait]
-	before := map[uint64]facts.Sample{}
+	var first facts.Class
 	if n.Start != nil {
-		for _, s := range n.Start.Census.Classes[facts.ClassCloseWait].Samples {
-			before[s.Cookie] = s
-		}
+		first = n.Start.Census.Classes[facts.ClassCloseWait]
+	}
+	before := make(map[uint64]facts.Sample, len(first.Samples))
+	for _, s := range first.Samples {
+		before[s.Cookie] = s
 	}
 	tallies := make(map[holderKey]*holderTally)
 	present := make(map[uint64]bool, len(class.Samples))
 	for _, s := range class.Samples {
+		if !first.Covers(s.Cookie) {
+			continue // whether it was there before cannot be told
+		}
 		present[s.Cookie] = true
 		n.holderOf(tallies, s).add(s, before, n.Seconds)
 	}
 	var vanished []facts.Sample
-	for c, s := range before {
-		if !present[c] {
+	for _, s := range first.Samples {
+		if !present[s.Cookie] && class.Covers(s.Cookie) {
 			vanished = append(vanished, s)
 		}
 	}
 	scale := 1.0
-	if len(class.Samples) > 0 {
-		scale = float64(class.Total) / float64(len(class.Samples))
+	if len(present) > 0 {
+		scale = float64(class.Total) / float64(len(present))
 	}
 	out := make([]CloseWaitHolder, 0, len(tallies))
 	for _, t := range tallies {
-		out = append(out, t.holder(n, class, vanished, scale))
+		out = append(out, t.holder(n, class, vanished, scale, len(present)))
 	}
 	slices.SortFunc(out, func(a, b CloseWaitHolder) int {
 		return cmp.Or(cmp.Compare(b.Held, a.Held), cmp.Compare(a.pid(), b.pid()), cmp.Compare(a.UID, b.UID))
@@ -164,14 +169,14 @@ func stuck(s, before facts.Sample, was bool, seconds float64) bool {
 		age+clock >= time.Duration(seconds*float64(time.Second))
 }
 
-func (t *holderTally) holder(n *Namespace, class facts.Class, vanished []facts.Sample, scale float64) CloseWaitHolder {
+func (t *holderTally) holder(n *Namespace, class facts.Class, vanished []facts.Sample, scale float64, seen int) CloseWaitHolder {
 	h := t.h
 	h.Peer, h.PeerCount = mostPeer(t.peers)
 	h.LocalPort, h.LocalCount = most(t.locals)
 	if n.Start != nil {
 		before := n.Start.Census.Classes[facts.ClassCloseWait]
 		if scale > 1 || before.Total > uint64(len(before.Samples)) {
-			share := float64(h.Held) / float64(max(1, len(class.Samples)))
+			share := float64(h.Held) / float64(max(1, seen))
 			h.Growth = int64(share * (float64(class.Total) - float64(before.Total)))
 		} else {
 			h.Growth = int64(t.fresh)

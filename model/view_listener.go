@@ -20,6 +20,9 @@ type Listener struct {
 	Group    int
 	HalfOpen HalfOpen
 	Turnover Turnover
+	// Inbound is how many connections and closing ones its address and port
+	// had at the end, TimeWait how many of those in TIME_WAIT.
+	Inbound, TimeWait uint64
 }
 
 // HalfOpen is the half-open entries (request sockets) of an address and port.
@@ -33,8 +36,9 @@ type HalfOpen struct {
 // Turnover is what became of the connections that waited in an accept queue
 // when the window began, followed by their cookies.
 type Turnover struct {
-	Waited    int // of these connections, as many as were sampled
-	StillWait int // still not accepted at the end
+	Waited    int     // of these connections, as many as were sampled
+	StillWait int     // still not accepted at the end
+	Scale     float64 // how many connections each sampled one stands for
 }
 
 // Stalled reports whether not one connection was taken from the queue during
@@ -70,6 +74,34 @@ func (l *Listener) FullShare() float64 {
 
 // HighWater returns the longest queue seen.
 func (l *Listener) HighWater() uint32 { return max(l.Watch.HighWater, l.Queue) }
+
+// acceptRate estimates how many connections per second the application takes
+// from a listener's queue. What left the queue of the start is a lower bound,
+// and exact unless the whole queue turned over. Then nearly all new connections
+// of the namespace are the listener's, if nearly all its inbound ones are.
+func (n *Namespace) acceptRate(l *Listener) float64 {
+	passive, _ := n.Rate("Tcp.PassiveOpens")
+	t := l.Turnover
+	if t.Waited == 0 || n.Seconds <= 0 {
+		return passive
+	}
+	atLeast := t.Scale * float64(t.Waited-t.StillWait) / n.Seconds
+	if t.StillWait > 0 {
+		return atLeast
+	}
+	var inbound uint64
+	seen := make(map[netip.AddrPort]bool)
+	for i := range n.Listeners {
+		if o := &n.Listeners[i]; !seen[o.Local] {
+			seen[o.Local] = true
+			inbound += o.Inbound
+		}
+	}
+	if float64(l.Inbound) >= 0.9*float64(inbound) {
+		return max(atLeast, passive)
+	}
+	return atLeast
+}
 
 // listenerIndex finds the listener that a local address belongs to, the way
 // the kernel looks it up: the exact address first, then the wildcards.
@@ -129,12 +161,14 @@ func (n *Namespace) listeners() []Listener {
 	}
 	half := halfOpenBy(idx, start, end)
 	turn := turnoverBy(idx, start, end)
+	inbound := inboundBy(idx, end)
 
 	out := make([]Listener, len(end.Listeners))
 	for i, l := range end.Listeners {
 		out[i] = Listener{
 			Listener: l, Watch: watch[l.Cookie], Old: old[l.Cookie], Owners: n.Owners(l.Inode),
 			Group: group[l.Local], HalfOpen: half[l.Local], Turnover: turn[l.Local],
+			Inbound: inbound[l.Local].Total(), TimeWait: inbound[l.Local][facts.TimeWait],
 		}
 	}
 	return out
@@ -166,6 +200,20 @@ func halfOpenBy(idx listenerIndex, start, end *facts.Census) map[netip.AddrPort]
 	return out
 }
 
+func inboundBy(idx listenerIndex, end *facts.Census) map[netip.AddrPort]facts.StateCounts {
+	out := make(map[netip.AddrPort]facts.StateCounts)
+	for _, g := range end.Locals {
+		if at, ok := idx.of(g.Addr); ok {
+			sum := out[at]
+			for i, c := range g.States {
+				sum[i] += c
+			}
+			out[at] = sum
+		}
+	}
+	return out
+}
+
 func turnoverBy(idx listenerIndex, start, end *facts.Census) map[netip.AddrPort]Turnover {
 	out := make(map[netip.AddrPort]Turnover)
 	if start == nil || !start.Complete || !end.Complete {
@@ -176,17 +224,14 @@ func turnoverBy(idx listenerIndex, start, end *facts.Census) map[netip.AddrPort]
 	for _, s := range last.Samples {
 		still[s.Cookie] = true
 	}
-	// Beyond its size the sample of the end may lack connections the start's
-	// had: then their absence says nothing.
-	if int(last.Total) > len(last.Samples) {
-		return out
-	}
-	for _, s := range start.Classes[facts.ClassUnaccepted].Samples {
+	first := start.Classes[facts.ClassUnaccepted]
+	for _, s := range first.Samples {
 		at, ok := idx.of(s.Local)
-		if !ok {
+		if !ok || !last.Covers(s.Cookie) {
 			continue
 		}
 		t := out[at]
+		t.Scale = float64(first.Total) / float64(len(first.Samples))
 		t.Waited++
 		if still[s.Cookie] {
 			t.StillWait++

@@ -1,0 +1,144 @@
+package rules
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/tcpdoctor/tcpdoctor/facts"
+	"github.com/tcpdoctor/tcpdoctor/model"
+)
+
+var ephemeralPortExhaustion = Rule{
+	ID:    "ephemeral-port-exhaustion",
+	Title: "local ports towards one destination run out",
+	Doc: Doc{
+		What: "connect() picks a local port that is free towards the same destination address and port. When nearly all ports of the range are taken, it fails with EADDRNOTAVAIL, and searching for the last free ones burns CPU.",
+		How: "All connections of one (source, destination, destination port) are counted against the ports that are usable: net.ipv4.ip_local_port_range less the reserved and the explicitly bound ones. " +
+			"Ports are counted per destination: a full one leaves all others alone. No kernel counter exists for this.",
+		Cost:   "New connections to that destination fail at once, or succeed late.",
+		Change: "Keep connections open and reuse them; add destination or source addresses. A wider range and, on the connecting side with timestamps, tcp_tw_reuse=1 buy room.",
+		Worse:  "A range that reaches down into the services' ports makes them fail to start: reserve those ports. Without timestamps tcp_tw_reuse does nothing.",
+		Source: "__inet_hash_connect, __inet_check_established; ip-sysctl",
+	},
+	Causes: []Cause{
+		{"time-wait", "most of the ports wait in TIME_WAIT after this side closed"},
+		{"held-open", "most of the ports belong to open connections"},
+		{"bound-ports", "much of the range is held by explicit bind(), which takes a port from every destination"},
+		{"narrow-range", "the range itself is far smaller than the kernel's default"},
+	},
+	Needs: []facts.Source{facts.SourceSockets, facts.SourceSettings},
+	Thresholds: []Threshold{
+		{"warning", 0.80, "", "share of the usable ports of one destination"},
+		{"critical", 0.98, "", "share from which it is critical"},
+		{"narrow", 0.25, "", "share of the default range below which the range itself is to blame"},
+	},
+	Check: checkEphemeralPorts,
+}
+
+func checkEphemeralPorts(p *Pass) {
+	for i := range p.Ns.Destinations {
+		d := &p.Ns.Destinations[i]
+		if d.UsedRatio() >= p.Threshold("warning") && d.InRange > 1 {
+			p.Report(portsFinding(p, d))
+		}
+	}
+}
+
+func portsFinding(p *Pass, d *model.Destination) Finding {
+	f := Finding{
+		Severity: Warning, Confidence: Likely, Subject: destinationSubject(d),
+		Summary: fmt.Sprintf("%s is out of local ports from %s to %s: %s of %s taken",
+			outOfPorts(d), d.Source, d.Dest, people(d.InRange), people(uint64(max(0, d.Usable)))),
+	}
+	if d.UsedRatio() >= p.Threshold("critical") {
+		f.Severity = Critical
+	}
+	f.Cause, f.Actor, f.Explanation = whyPorts(p, d)
+	f.Evidence = portsEvidence(p.Ns, d)
+	f.Prescriptions = prescribePorts(p.Ns, d, f)
+	return f
+}
+
+func outOfPorts(d *model.Destination) string {
+	s := Subject{}.owned(d.Owners)
+	if s.PID == 0 {
+		return "this host"
+	}
+	return s.Who()
+}
+
+// whyPorts tells what takes the ports. A range cut by binds or by the
+// administrator comes first: then even modest use fills it.
+func whyPorts(p *Pass, d *model.Destination) (cause string, actor Actor, text string) {
+	n := p.Ns
+	size := n.Settings.PortRange.Size()
+	bound := n.End.Census.Bound
+	usual := model.DefaultSettings(n.Dialect, n.Host.MemoryBytes).PortRange.Size()
+	waiting := d.States[facts.TimeWait]
+	open := d.Total() - waiting
+	held := fmt.Sprintf("%s in TIME_WAIT, %s open or closing", people(waiting), people(open))
+	switch {
+	case size > 0 && float64(bound.Ports) >= 0.5*float64(size):
+		return "bound-ports", LocalApplication, fmt.Sprintf(
+			"%s of the %s ports in the range are held by bind() and lost to every destination; of the rest: %s",
+			people(bound.Ports), people(uint64(size)), held)
+	case float64(size) < p.Threshold("narrow")*float64(usual):
+		return "narrow-range", Operator, fmt.Sprintf(
+			"net.ipv4.ip_local_port_range has %s ports (the kernel's own choice has %s); %s",
+			people(uint64(size)), people(uint64(usual)), held)
+	case waiting > open:
+		return "time-wait", LocalApplication,
+			"this side closes first, so every closed connection keeps its port for 60 s; " + held
+	}
+	return "held-open", LocalApplication, "the connections are open: " + held
+}
+
+func portsEvidence(n *model.Namespace, d *model.Destination) []Evidence {
+	out := []Evidence{
+		observed("ports taken", float64(d.InRange), fmt.Sprintf("of %d usable", max(0, d.Usable))),
+		observed("TIME_WAIT", float64(d.States[facts.TimeWait]), "connections"),
+		observed("ESTABLISHED", float64(d.States[facts.Established]), "connections"),
+	}
+	if b := n.End.Census.Bound; b.Ports > 0 {
+		out = append(out, observed("ports held by bind()", float64(b.Ports), fmt.Sprintf("of %d in the range", n.Settings.PortRange.Size())))
+	}
+	out = append(out, configured(n, model.KeyPortRange)...)
+	out = append(out, configured(n, model.KeyTWReuse)...)
+	return append(out, counter(n, "Tcp.ActiveOpens")...)
+}
+
+func prescribePorts(n *model.Namespace, d *model.Destination, f Finding) []Prescription {
+	load := n.PortLoad(d)
+	predict := func(c model.PortChange) model.Effect { return model.PredictPorts(load, c, n.Settings, n.Dialect) }
+	var out []Prescription
+	if f.Cause == "bound-ports" {
+		holders := Subject{}.owned(n.Owners(n.End.Census.Bound.Inodes...))
+		out = append(out, application(fmt.Sprintf("have %s bind fixed ports outside the range, or with IP_BIND_ADDRESS_NO_PORT", holders.Who()),
+			model.Effect{Verdict: model.Helps, Reason: "a bound port is lost to connections to any destination; unbound, it serves each of them"}))
+	}
+	if wide := widerRange(n); wide.Size() > n.Settings.PortRange.Size() {
+		value := fmt.Sprintf("%d %d", wide.Low, wide.High)
+		out = append(out, setting(n, model.KeyPortRange, "", Exactly, value,
+			fmt.Sprintf("sysctl -w %s=%q, and reserve the ports of services in it", model.KeyPortRange, value),
+			predict(model.PortChange{Range: facts.Some(wide)})))
+	}
+	if e := predict(model.PortChange{TWReuse: facts.Some(1)}); e.Verdict == model.Helps {
+		out = append(out, setting(n, model.KeyTWReuse, "", Exactly, strconv.Itoa(1), "sysctl -w "+model.KeyTWReuse+"=1", e))
+	} else if d.States[facts.TimeWait] > 0 {
+		out = append(out, not(model.KeyTWReuse, e))
+	}
+	out = append(out,
+		application(fmt.Sprintf("keep connections to %s open and reuse them, or spread them over more addresses", d.Dest),
+			predict(model.PortChange{Sources: facts.Some(2)})),
+		not("net.ipv4.tcp_fin_timeout", predict(model.PortChange{FinTimeout: facts.Some(n.Settings.FinTimeout / 2)})),
+		not("net.ipv4.tcp_max_tw_buckets", predict(model.PortChange{MaxTWBuckets: facts.Some(n.Settings.MaxTWBuckets / 2)})))
+	return out
+}
+
+// widerRange is the widest range worth proposing: above the ports that
+// services usually have.
+func widerRange(n *model.Namespace) model.PortRange {
+	const low, high = 16384, 65535
+	r := n.Settings.PortRange
+	return model.PortRange{Low: min(r.Low, low), High: max(r.High, high)}
+}
