@@ -30,14 +30,14 @@ type classTally struct {
 	samples *lowest[Sample]
 }
 
-func (t *classTally) add(s *Socket) {
+func (t *classTally) add(s *Socket, hash uint64) {
 	t.class.Total++
 	t.class.QueueBytes += uint64(s.RecvQueue) + uint64(s.SendQueue)
 	if s.Info.Len > 0 {
 		t.class.Ages[bits.Len32(s.Info.LastAckRecvMillis)]++
 	}
-	if h := mix(s.Cookie); t.samples.admits(h) {
-		t.samples.add(h, sampleOf(s))
+	if t.samples.admits(hash) {
+		t.samples.add(hash, sampleOf(s))
 	}
 }
 

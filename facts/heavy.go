@@ -1,6 +1,9 @@
 package facts
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // heavy counts keys in bounded memory: a Misra-Gries summary over at most
 // 2·keep keys at a time. Counts of the keys it returns are exact until the
@@ -72,56 +75,73 @@ func (h *heavy[K, V]) missed() uint64 { return h.lost }
 // not depend on the order of arrival and that two walks draw alike.
 type lowest[V any] struct {
 	k     int
-	limit uint64 // hashes at or above it cannot enter
-	items []hashed[V]
+	heap  []place // the highest hash comes first, and no child is above its parent
+	items []V
 }
 
-type hashed[V any] struct {
-	hash  uint64
-	value V
+// place says where in items the value of a hash is.
+type place struct {
+	hash uint64
+	at   int32
 }
 
-func newLowest[V any](k int) *lowest[V] { return &lowest[V]{k: k, limit: ^uint64(0)} }
+func newLowest[V any](k int) *lowest[V] { return &lowest[V]{k: k} }
 
 // admits reports whether a value of this hash would be kept for now.
-func (l *lowest[V]) admits(hash uint64) bool { return hash < l.limit }
+func (l *lowest[V]) admits(hash uint64) bool { return len(l.heap) < l.k || hash < l.heap[0].hash }
 
 func (l *lowest[V]) add(hash uint64, v V) {
-	if !l.admits(hash) {
-		return
-	}
-	l.items = append(l.items, hashed[V]{hash, v})
-	if len(l.items) >= 2*l.k {
-		l.settle()
+	switch {
+	case len(l.heap) < l.k:
+		l.heap = append(l.heap, place{hash, int32(len(l.items))})
+		l.items = append(l.items, v)
+		l.rise(len(l.heap) - 1)
+	case hash < l.heap[0].hash:
+		l.items[l.heap[0].at] = v
+		l.heap[0].hash = hash
+		l.sink()
 	}
 }
 
-func (l *lowest[V]) settle() {
-	slices.SortFunc(l.items, func(a, b hashed[V]) int {
-		switch {
-		case a.hash < b.hash:
-			return -1
-		case a.hash > b.hash:
-			return 1
+// rise moves the last place up to where it belongs.
+func (l *lowest[V]) rise(i int) {
+	for i > 0 {
+		parent := (i - 1) / 2
+		if l.heap[parent].hash >= l.heap[i].hash {
+			return
 		}
-		return 0
-	})
-	if len(l.items) > l.k {
-		l.limit = l.items[l.k].hash
-		clear(l.items[l.k:])
-		l.items = l.items[:l.k]
+		l.heap[parent], l.heap[i] = l.heap[i], l.heap[parent]
+		i = parent
+	}
+}
+
+// sink moves the first place down to where it belongs.
+func (l *lowest[V]) sink() {
+	for i := 0; ; {
+		child := 2*i + 1
+		if child >= len(l.heap) {
+			return
+		}
+		if child+1 < len(l.heap) && l.heap[child+1].hash > l.heap[child].hash {
+			child++
+		}
+		if l.heap[i].hash >= l.heap[child].hash {
+			return
+		}
+		l.heap[i], l.heap[child] = l.heap[child], l.heap[i]
+		i = child
 	}
 }
 
 // values returns the sample, lowest hash first.
 func (l *lowest[V]) values() []V {
-	l.settle()
-	if len(l.items) == 0 {
+	if len(l.heap) == 0 {
 		return nil
 	}
-	out := make([]V, len(l.items))
-	for i, it := range l.items {
-		out[i] = it.value
+	places := slices.SortedFunc(slices.Values(l.heap), func(a, b place) int { return cmp.Compare(a.hash, b.hash) })
+	out := make([]V, len(places))
+	for i, p := range places {
+		out[i] = l.items[p.at]
 	}
 	return out
 }
@@ -133,33 +153,4 @@ func mix(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
-}
-
-// recent remembers at least the last size cookies exactly. The kernel sends an
-// entry twice only when its hash bucket changed between two chunks of a dump,
-// so a duplicate follows its original closely.
-type recent struct {
-	size      int
-	now, last map[uint64]struct{}
-}
-
-func newRecent(size int) *recent {
-	return &recent{size: size, now: make(map[uint64]struct{}), last: make(map[uint64]struct{})}
-}
-
-// seen reports whether the cookie was among the remembered ones, and
-// remembers it.
-func (r *recent) seen(cookie uint64) bool {
-	if _, ok := r.now[cookie]; ok {
-		return true
-	}
-	if _, ok := r.last[cookie]; ok {
-		return true
-	}
-	if len(r.now) >= r.size {
-		r.now, r.last = r.last, r.now
-		clear(r.now)
-	}
-	r.now[cookie] = struct{}{}
-	return false
 }

@@ -28,7 +28,7 @@ type Limits struct {
 	Destinations int // groups by destination; 4,096
 	Samples      int // per class; 1,024
 	CloseWait    int // samples of CLOSE_WAIT, attributed one by one; 16,384
-	Recent       int // cookies remembered to recognise duplicates; 65,536
+	Recent       int // cookies remembered to recognise duplicates; 2,048
 }
 
 func (l Limits) withDefaults() Limits {
@@ -41,7 +41,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Destinations, 4096)
 	set(&l.Samples, 1024)
 	set(&l.CloseWait, 16384)
-	set(&l.Recent, 65536)
+	set(&l.Recent, 2048)
 	return l
 }
 
@@ -122,7 +122,8 @@ func newReducer(o ReduceOptions) *reducer {
 func (r *reducer) add(s *Socket) {
 	// TIME_WAIT and request sockets carry cookies too; 0 is a kernel that gave
 	// none, which cannot be recognised again.
-	if s.Cookie != 0 && r.recent.seen(s.Cookie) {
+	hash := mix(s.Cookie)
+	if s.Cookie != 0 && r.recent.seen(s.Cookie, hash) {
 		r.out.Duplicates++
 		return
 	}
@@ -141,13 +142,13 @@ func (r *reducer) add(s *Socket) {
 		return
 	}
 	if r.o.Listening.Has(s.Local.Port()) {
-		r.locals.at(s.Local).add(s)
+		r.locals.at(s.Local).add(s, hash)
 	} else {
-		r.dests.at(destKey{s.Local.Addr(), s.Remote}).add(s, r.inRange(s.Local.Port()))
+		r.dests.at(destKey{s.Local.Addr(), s.Remote}).add(s, hash, r.inRange(s.Local.Port()))
 	}
 	for i := range r.classes {
 		if classRules[i].holds(s) {
-			r.classes[i].add(s)
+			r.classes[i].add(s, hash)
 		}
 	}
 }
@@ -179,7 +180,7 @@ func (r *reducer) addBound(s *Socket) {
 	}
 }
 
-func (t *destTally) add(s *Socket, inRange bool) {
+func (t *destTally) add(s *Socket, hash uint64, inRange bool) {
 	t.states[s.State]++
 	if inRange {
 		t.inRange++
@@ -187,10 +188,10 @@ func (t *destTally) add(s *Socket, inRange bool) {
 	if s.State == SynSent && s.Retrans > 0 {
 		t.synSentAgain++
 	}
-	t.owners.add(s)
+	t.owners.add(s, hash)
 }
 
-func (t *localTally) add(s *Socket) {
+func (t *localTally) add(s *Socket, hash uint64) {
 	t.states[s.State]++
 	switch {
 	case s.State == SynRecv && s.Retrans > 0:
@@ -205,7 +206,7 @@ func (t *localTally) add(s *Socket) {
 	if s.State == SynRecv {
 		t.sources.add(s.Remote.Addr())
 	}
-	t.owners.add(s)
+	t.owners.add(s, hash)
 }
 
 func (r *reducer) census(complete bool) Census {

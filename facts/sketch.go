@@ -57,31 +57,31 @@ const fewMax = 16
 // fewInodes keeps the inodes of the connections whose cookies hash lowest, in
 // no more room than that.
 type fewInodes struct {
-	n      int
-	hashes [fewMax]uint64
-	ids    [fewMax]uint32
+	n, highest int // highest is where the highest hash is, once all are in use
+	hashes     [fewMax]uint64
+	ids        [fewMax]uint32
 }
 
-func (f *fewInodes) add(s *Socket) {
+func (f *fewInodes) add(s *Socket, hash uint64) {
 	if !s.Owned() {
 		return
 	}
-	h := mix(s.Cookie)
-	at := f.n
-	if f.n < fewMax {
+	at := f.highest
+	switch {
+	case f.n < fewMax:
+		at = f.n
 		f.n++
-	} else {
-		at = 0
+	case hash >= f.hashes[at]:
+		return
+	}
+	f.hashes[at], f.ids[at] = hash, s.Inode
+	if f.n == fewMax {
 		for i, v := range f.hashes {
-			if v > f.hashes[at] {
-				at = i
+			if v > f.hashes[f.highest] {
+				f.highest = i
 			}
 		}
-		if h >= f.hashes[at] {
-			return
-		}
 	}
-	f.hashes[at], f.ids[at] = h, s.Inode
 }
 
 func (f *fewInodes) inodes() []uint32 {
