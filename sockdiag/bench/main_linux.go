@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+)
+
+// options are what the command line says.
+type options struct {
+	sockets   int
+	rounds    int
+	spread    int
+	perHolder int
+	methods   string
+	deadline  time.Duration
+
+	// Set only where the program runs itself.
+	role        string
+	index       int
+	connections int
+}
+
+func main() {
+	var o options
+	flag.IntVar(&o.sockets, "sockets", 100_000, "`number` of TCP sockets to make")
+	flag.IntVar(&o.rounds, "rounds", 7, "`times` that every method runs")
+	flag.IntVar(&o.spread, "spread", 16, "destination `addresses` per holder")
+	flag.IntVar(&o.perHolder, "descriptors", 20_000, "most `descriptors` of one holder process")
+	flag.StringVar(&o.methods, "methods", "", "only these, `separated` by commas")
+	flag.DurationVar(&o.deadline, "deadline", 20*time.Minute, "give up after this `time`")
+	flag.StringVar(&o.role, "role", "", "used by the program itself")
+	flag.IntVar(&o.index, "index", 0, "used by the program itself")
+	flag.IntVar(&o.connections, "connections", 0, "used by the program itself")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, o.deadline)
+	defer cancel()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1) //nolint:gocritic // nothing deferred matters any more
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	switch o.role {
+	case "":
+		return compare(ctx, o)
+	case "holder":
+		return hold(o)
+	default:
+		return measure(ctx, o.role)
+	}
+}
