@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -106,26 +105,29 @@ func TestGenerateForOnePlatform(t *testing.T) {
 }
 
 func TestRun(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "a.go"), []byte("package p\n\nvar x = Rule{}\n"), 0o644); err != nil {
-		t.Fatal(err)
+	t.Chdir(t.TempDir())
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
-	t.Chdir(dir)
-	var stdout, stderr bytes.Buffer
-	if err := run([]string{"-type", "Rule", "-out", "-"}, &stdout, &stderr); err != nil {
-		t.Fatal(err)
+	runs := func(wantErr string, args ...string) {
+		t.Helper()
+		err := run(args, t.Output())
+		if wantErr == "" && err != nil || wantErr != "" && (err == nil || !strings.Contains(err.Error(), wantErr)) {
+			t.Fatalf("run %q: got error %v, want %q", args, err, wantErr)
+		}
 	}
-	if err := run([]string{"-type", "Rule"}, &stdout, &stderr); err != nil {
-		t.Fatal(err)
-	}
-	written, err := os.ReadFile("all.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(stdout.String(), string(written)); diff != "" {
-		t.Errorf("standard output and file differ:\n%s", diff)
-	}
-	if err := run([]string{"-type", "Rule", "rest"}, &stdout, &stderr); err == nil {
-		t.Error("got no error for a stray argument")
-	}
+	write("a.go", "package p\n\nvar x = Rule{}\n")
+	runs("no such file", "-type", "Rule", "-check")
+	runs("", "-type", "Rule")
+	runs("", "-type", "Rule", "-check")
+	write("b.go", "package p\n\nvar y = Rule{}\n")
+	runs("stale", "-type", "Rule", "-check")
+	runs("", "-type", "Rule")
+	runs("", "-type", "Rule", "-check")
+	runs("usage", "-type", "Rule", "rest")
+	runs("usage")
+	runs("not defined", "-nonsense")
 }
