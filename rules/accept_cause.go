@@ -22,8 +22,7 @@ type verdictOnCause struct {
 // would fill any queue, so that is asked first.
 func causeOfOverflow(n *model.Namespace, g *acceptGroup, owners []*facts.Process) verdictOnCause {
 	l := g.worst
-	stood := fmt.Sprintf("the queue stood at up to %d of %d in %d of %d polls",
-		l.HighWater(), l.Limit, l.Watch.Full, l.Watch.Polls)
+	stood := howItStood(l)
 	if at := slices.IndexFunc(owners, outOfDescriptors); at >= 0 {
 		o := owners[at]
 		return verdictOnCause{"fd-limit", LocalApplication, Certain,
@@ -50,6 +49,18 @@ func causeOfOverflow(n *model.Namespace, g *acceptGroup, owners []*facts.Process
 	}
 	return verdictOnCause{"application-backlog", LocalApplication, Likely,
 		fmt.Sprintf("the application asked listen() for %d, below net.core.somaxconn (%d); %s", l.Limit, somaxconn, stood)}
+}
+
+// howItStood says what was seen of the queue.
+func howItStood(l *model.Listener) string {
+	switch {
+	case l.Watch.Polls == 0:
+		return fmt.Sprintf("the queue stands at %d of %d", l.Queue, l.Limit)
+	case l.Watch.Full == 0:
+		return fmt.Sprintf("the queue stood at %d of %d at most when it was polled, and overflowed in between", l.HighWater(), l.Limit)
+	}
+	return fmt.Sprintf("the queue stood at up to %d of %d, over the limit in %d of %d polls",
+		l.HighWater(), l.Limit, l.Watch.Full, l.Watch.Polls)
 }
 
 func outOfDescriptors(p *facts.Process) bool {
@@ -102,59 +113,93 @@ func acceptLoad(n *model.Namespace, g *acceptGroup) model.AcceptLoad {
 	return load
 }
 
-func prescribeAccept(n *model.Namespace, g *acceptGroup, s Subject, cause string, load model.AcceptLoad) []Prescription {
+// predictAccept asks the model. One instant does not tell a burst, which a
+// longer queue cures, from an overload, which it does not.
+func predictAccept(n *model.Namespace, load model.AcceptLoad, c model.AcceptChange) model.Effect {
+	e := model.PredictAccept(load, c)
+	if n.Start == nil && (e.Verdict == model.Helps || e.Verdict == model.NeedsRestart) {
+		return model.Effect{Verdict: model.Unknown, Reason: "one instant does not tell a burst from an overload; use a window"}
+	}
+	return e
+}
+
+func prescribeAccept(n *model.Namespace, s Subject, cause string, load model.AcceptLoad) []Prescription {
 	var out []Prescription
 	wanted := wantedLimit(load)
 	switch cause {
 	case "fd-limit":
 		out = append(out,
-			application(fmt.Sprintf("give %s more descriptors now: prlimit --pid %d --nofile=N, and for good with LimitNOFILE= or ulimit -n", s.Who(), s.PID),
+			application(fmt.Sprintf("give %s more descriptors now: prlimit --pid %d --nofile=N, and for good with LimitNOFILE= or ulimit -n", s.program(), s.PID),
 				model.Effect{Verdict: model.Helps, Reason: "accept() works again at once, until the new limit is reached"}),
 			application("find what it does not close: descriptors that only grow run into any limit",
 				model.Effect{Verdict: model.Helps, Reason: "the queue empties as soon as accept() works"}),
 			not("net.core.somaxconn, a larger backlog", onlyPostpones()))
 	case "application-not-accepting":
 		out = append(out,
-			application(fmt.Sprintf("find out what %s waits for: it must call accept()", s.Who()),
+			application(fmt.Sprintf("find out what %s waits for: it must call accept()", s.program()),
 				model.Effect{Verdict: model.Helps, Reason: "the queue empties as soon as the application accepts"}),
 			not("net.core.somaxconn, a larger backlog", onlyPostpones()))
 	case "somaxconn":
 		out = append(out, prescribeSomaxconn(n, s, load, wanted)...)
 	case "stale-somaxconn":
-		e := model.PredictAccept(load, model.AcceptChange{Backlog: facts.Some(load.Somaxconn)})
-		out = append(out, application(fmt.Sprintf("have %s call listen() again (reload or restart): it then gets up to %d", s.Who(), load.Somaxconn), e))
+		e := predictAccept(n, load, model.AcceptChange{Backlog: facts.Some(load.Somaxconn)})
+		out = append(out, longerQueue(s, e, "listen() again", fmt.Sprintf("have %s call listen() again (reload or restart): it then gets up to %d", s.program(), load.Somaxconn))...)
 	case "application-backlog":
-		e := model.PredictAccept(load, model.AcceptChange{Backlog: facts.Some(wanted), Somaxconn: facts.Some(max(load.Somaxconn, wanted)), Relisten: true})
-		out = append(out,
-			application(fmt.Sprintf("raise the backlog that %s passes to listen() to %d, and restart it", s.Who(), wanted), e),
-			not("net.core.somaxconn", model.PredictAccept(load, model.AcceptChange{Somaxconn: facts.Some(max(load.Somaxconn, wanted) * 2)})))
+		e := predictAccept(n, load, model.AcceptChange{Backlog: facts.Some(wanted), Somaxconn: facts.Some(max(load.Somaxconn, wanted)), Relisten: true})
+		out = append(out, longerQueue(s, e, "a larger backlog", fmt.Sprintf("raise the backlog that %s passes to listen() to %d, and restart it", s.program(), wanted))...)
+		out = append(out, not(model.KeySomaxconn, predictAccept(n, load, model.AcceptChange{Somaxconn: facts.Some(max(load.Somaxconn, wanted) * 2)})))
 	default:
 		out = append(out, application("look at the listener's backlog and at what keeps it from accepting",
 			model.Effect{Verdict: model.Unknown, Reason: "which limit binds could not be read"}))
 	}
-	return append(out,
-		not("net.ipv4.tcp_max_syn_backlog", model.Effect{Verdict: model.NoEffect, Reason: "the accept queue is bounded by the backlog and somaxconn alone"}),
-		not("net.ipv4.tcp_abort_on_overflow", model.PredictAccept(load, model.AcceptChange{AbortOnOverflow: facts.Some(true)})))
+	return append(out, prescribeNoAcceptMyths(n, load)...)
+}
+
+// prescribeNoAcceptMyths warns of what people reach for.
+func prescribeNoAcceptMyths(n *model.Namespace, load model.AcceptLoad) []Prescription {
+	out := []Prescription{not(model.KeyMaxSynBacklog,
+		model.Effect{Verdict: model.NoEffect, Reason: "the accept queue is bounded by the backlog and somaxconn alone"})}
+	if !n.Settings.AbortOnOverflow {
+		return append(out, not(model.KeyAbortOnOverflow, predictAccept(n, load, model.AcceptChange{AbortOnOverflow: facts.Some(true)})))
+	}
+	e := predictAccept(n, load, model.AcceptChange{AbortOnOverflow: facts.Some(false)})
+	if e.Verdict == model.Helps {
+		out = append(out, setting(n, model.KeyAbortOnOverflow, "", Exactly, "0", "sysctl -w "+model.KeyAbortOnOverflow+"=0", e))
+	}
+	return out
 }
 
 func onlyPostpones() model.Effect {
 	return model.Effect{Verdict: model.NoEffect, Reason: "nothing is accepted, so a longer queue fills up too"}
 }
 
+// longerQueue advises what makes the queue longer where that helps. Under a
+// lasting overload only accepting faster does.
+func longerQueue(s Subject, e model.Effect, what, advice string) []Prescription {
+	if e.Verdict != model.NoEffect {
+		return []Prescription{application(advice, e)}
+	}
+	return []Prescription{acceptFaster(s), not(what, e)}
+}
+
+func acceptFaster(s Subject) Prescription {
+	return application(fmt.Sprintf("make %s accept faster (more workers, less work before accept), or spread the load", s.program()),
+		model.Effect{Verdict: model.Helps, Reason: "more connections arrive than it takes, throughout the window"})
+}
+
 // prescribeSomaxconn raises the setting where the model says that it helps,
 // together with the listen() it takes; under a lasting overload it does not.
 func prescribeSomaxconn(n *model.Namespace, s Subject, load model.AcceptLoad, wanted int) []Prescription {
 	value := strconv.Itoa(wanted)
-	e := model.PredictAccept(load, model.AcceptChange{Somaxconn: facts.Some(wanted)})
-	raise := setting(n, model.KeySomaxconn, "", AtLeast, value, fmt.Sprintf("sysctl -w %s=%s", model.KeySomaxconn, value), e)
-	again := application(fmt.Sprintf("then have %s call listen() again (reload or restart): a running listener keeps its old limit", s.Who()),
-		model.PredictAccept(load, model.AcceptChange{Somaxconn: facts.Some(wanted), Relisten: true}))
-	if e.Verdict == model.NeedsRestart {
-		return []Prescription{raise, again}
+	e := predictAccept(n, load, model.AcceptChange{Somaxconn: facts.Some(wanted)})
+	if e.Verdict == model.NoEffect {
+		return []Prescription{acceptFaster(s), not(model.KeySomaxconn, e)}
 	}
-	faster := application(fmt.Sprintf("make %s accept faster (more workers, less work before accept), or spread the load", s.Who()),
-		model.Effect{Verdict: model.Helps, Reason: "more connections arrive than it takes, throughout the window"})
-	return []Prescription{faster, not(model.KeySomaxconn, e)}
+	return []Prescription{
+		setting(n, model.KeySomaxconn, "", AtLeast, value, fmt.Sprintf("sysctl -w %s=%s", model.KeySomaxconn, value), e),
+		application(fmt.Sprintf("then have %s call listen() again (reload or restart): a running listener keeps its old limit", s.program()),
+			predictAccept(n, load, model.AcceptChange{Somaxconn: facts.Some(wanted), Relisten: true})),
+	}
 }
 
 // wantedLimit is a limit that would have held what was refused, with as much

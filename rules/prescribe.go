@@ -56,3 +56,11 @@ func not(text string, e model.Effect) Prescription {
 	}
 	return p
 }
+
+// onlyIfItHelps turns a setting that would not help into a warning of it.
+func onlyIfItHelps(p Prescription) Prescription {
+	if p.Effect.Verdict == model.NoEffect || p.Effect.Verdict == model.Harmful {
+		return not(p.Key, p.Effect)
+	}
+	return p
+}

@@ -130,12 +130,15 @@ func (g *acceptGroup) finding(p *Pass, groups int) Finding {
 	why := causeOfOverflow(p.Ns, g, owners)
 	f.Cause, f.Actor, f.Confidence, f.Explanation = why.name, why.actor, why.confidence, why.text
 	load := acceptLoad(p.Ns, g)
-	f.Prescriptions = prescribeAccept(p.Ns, g, f.Subject, why.name, load)
+	f.Prescriptions = prescribeAccept(p.Ns, f.Subject, why.name, load)
 	f.Evidence = g.evidence(p.Ns, load)
+	if p.Ns.Start == nil {
+		f.Confidence = Possible
+	}
 
-	what := fmt.Sprintf("drops %s", rate(g.perSecond))
+	what := fmt.Sprintf("drops %s", rate(g.perSecond, "connections"))
 	if g.perSecond > 0 && groups > 1 {
-		what = fmt.Sprintf("drops about %s", rate(g.perSecond))
+		what = fmt.Sprintf("drops about %s", rate(g.perSecond, "connections"))
 	}
 	if g.perSecond == 0 {
 		what = "lets nobody in"
@@ -148,12 +151,14 @@ func (g *acceptGroup) finding(p *Pass, groups int) Finding {
 }
 
 func (g *acceptGroup) evidence(n *model.Namespace, load model.AcceptLoad) []Evidence {
-	out := counter(n, "TcpExt.ListenOverflows")
+	out := counters(n, "TcpExt.ListenOverflows")
 	out = append(out,
 		observed("accept queue, highest", float64(g.worst.HighWater()), "connections"),
 		observed("accept queue limit", float64(g.worst.Limit), "connections"),
-		observed("polls over the limit", float64(g.worst.Watch.Full), fmt.Sprintf("of %d", g.worst.Watch.Polls)),
 	)
+	if g.worst.Watch.Polls > 0 {
+		out = append(out, observed("polls over the limit", float64(g.worst.Watch.Full), fmt.Sprintf("of %d", g.worst.Watch.Polls)))
+	}
 	if d, ok := g.worst.Drops(); ok {
 		out = append(out, observed("listener drops", float64(d), ""))
 	}
@@ -183,14 +188,14 @@ func reportTransientOverflow(p *Pass, overflows uint64) {
 		if g.perSecond >= p.Threshold("critical-rate") {
 			f.Severity = Critical
 		}
-		f.Summary = fmt.Sprintf("%s dropped %s in short bursts: its accept queue on %s overflows", f.Subject.Who(), rate(g.perSecond), endpoint(g.worst.Local))
+		f.Summary = fmt.Sprintf("%s dropped %s in short bursts: its accept queue on %s overflows", f.Subject.Who(), rate(g.perSecond, "connections"), endpoint(g.worst.Local))
 		p.Report(f)
 		return
 	}
 	f := Finding{
 		Severity: Warning, Confidence: Possible, Cause: "unknown", Actor: LocalApplication,
 		Subject:     Subject{Kind: SubjectHost},
-		Summary:     fmt.Sprintf("accept queues overflow in short bursts, %s; which listener's was not seen", rate(p.Ns.PerSecond(overflows))),
+		Summary:     fmt.Sprintf("accept queues overflow in short bursts, %s; which listener's was not seen", rate(p.Ns.PerSecond(overflows), "times")),
 		Explanation: "the kernel counted overflows, but no queue was over its limit at any poll, and the counter is the namespace's, not a listener's",
 		Evidence:    counters(p.Ns, "TcpExt.ListenOverflows", "TcpExt.ListenDrops"),
 	}

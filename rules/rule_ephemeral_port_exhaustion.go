@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"strconv"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
 	"github.com/tcpdoctor/tcpdoctor/model"
@@ -122,10 +121,9 @@ func prescribePorts(n *model.Namespace, d *model.Destination, f Finding) []Presc
 			fmt.Sprintf("sysctl -w %s=%q, and reserve the ports of services in it", model.KeyPortRange, value),
 			predict(model.PortChange{Range: facts.Some(wide)})))
 	}
-	if e := predict(model.PortChange{TWReuse: facts.Some(1)}); e.Verdict == model.Helps {
-		out = append(out, setting(n, model.KeyTWReuse, "", Exactly, strconv.Itoa(1), "sysctl -w "+model.KeyTWReuse+"=1", e))
-	} else if d.States[facts.TimeWait] > 0 {
-		out = append(out, not(model.KeyTWReuse, e))
+	if d.States[facts.TimeWait] > 0 {
+		out = append(out, onlyIfItHelps(setting(n, model.KeyTWReuse, "", Exactly, "1", "sysctl -w "+model.KeyTWReuse+"=1",
+			predict(model.PortChange{TWReuse: facts.Some(1)}))))
 	}
 	out = append(out,
 		application(fmt.Sprintf("keep connections to %s open and reuse them, or spread them over more addresses", d.Dest),

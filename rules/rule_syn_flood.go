@@ -124,12 +124,12 @@ func (f *flood) finding(p *Pass) Finding {
 		Subject: listenerSubject(f.l.Local, f.owners),
 	}
 	who := out.Subject.Who()
-	out.Summary = fmt.Sprintf("SYN flood on %s (%s): %s handshakes are never completed; cookies keep it reachable",
-		endpoint(f.l.Local), who, rate(f.unanswered))
+	out.Summary = fmt.Sprintf("SYN flood on %s (%s): %s are never completed; cookies keep it reachable",
+		endpoint(f.l.Local), who, rate(f.unanswered, "handshakes"))
 	if n.Settings.Syncookies == 0 {
 		out.Cause, out.Severity = "cookies-off", Critical
-		out.Summary = fmt.Sprintf("SYN flood on %s (%s): its half-open queue is full and %s SYNs are refused, real clients' too",
-			endpoint(f.l.Local), who, rate(f.refused))
+		out.Summary = fmt.Sprintf("SYN flood on %s (%s): its half-open queue is full and %s are refused, real clients' too",
+			endpoint(f.l.Local), who, rate(f.refused, "SYNs"))
 	}
 	if f.unanswered >= p.Threshold("critical") {
 		out.Severity = Critical
@@ -170,7 +170,7 @@ func reportCookieFlood(p *Pass) {
 	f := Finding{
 		Severity: Warning, Confidence: Possible, Cause: "cookies-on", Actor: Attacker,
 		Subject:       Subject{Kind: SubjectHost},
-		Summary:       fmt.Sprintf("%s SYN cookies are never answered: most likely a SYN flood", rate(lost)),
+		Summary:       fmt.Sprintf("%s are never answered: most likely a SYN flood", rate(lost, "SYN cookies")),
 		Explanation:   "with tcp_syncookies=2 the kernel keeps no half-open entry, so neither the listener nor the number of sources can be told",
 		Evidence:      floodEvidence(n),
 		Prescriptions: prescribeFlood(n, n.SynLoad(nil)),
@@ -186,8 +186,11 @@ func prescribeFlood(n *model.Namespace, load model.SynLoad) []Prescription {
 	predict := func(c model.SynChange) model.Effect { return model.PredictSyn(load, c, n.Dialect) }
 	var out []Prescription
 	if n.Settings.Syncookies != 1 {
-		out = append(out, setting(n, model.KeySyncookies, "", Exactly, "1", "sysctl -w "+model.KeySyncookies+"=1",
-			predict(model.SynChange{Syncookies: facts.Some(1)})))
+		e := predict(model.SynChange{Syncookies: facts.Some(1)})
+		if n.Settings.Syncookies == 2 {
+			e = model.Effect{Verdict: model.Helps, Reason: "connections go by cookie, without retransmission and with fewer options, only while the half-open queue is full"}
+		}
+		out = append(out, setting(n, model.KeySyncookies, "", Exactly, "1", "sysctl -w "+model.KeySyncookies+"=1", e))
 	}
 	if n.Settings.Timestamps == 0 {
 		out = append(out, setting(n, model.KeyTimestamps, "", Exactly, "1", "sysctl -w "+model.KeyTimestamps+"=1",
@@ -199,20 +202,17 @@ func prescribeFlood(n *model.Namespace, load model.SynLoad) []Prescription {
 		Effect: model.Effect{Verdict: model.Helps,
 			Reason: "only what completes a handshake reaches the listener; forged sources cannot be blocked by address"},
 	})
+	if n.Settings.Syncookies == 2 {
+		return append(out,
+			not(model.KeySynackRetries, model.Effect{Verdict: model.NoEffect, Reason: "with cookies always on no half-open entry is kept"}),
+			not(model.KeyMaxSynBacklog, model.Effect{Verdict: model.NoEffect, Reason: "with cookies always on no half-open entry is kept"}))
+	}
 	retries := setting(n, model.KeySynackRetries, "", AtMost, "2", "sysctl -w "+model.KeySynackRetries+"=2",
 		predict(model.SynChange{SynackRetries: facts.Some(2)}))
-	if retries.Effect.Verdict == model.Helps {
-		out = append(out, retries)
-	} else {
-		out = append(out, not(model.KeySynackRetries, retries.Effect))
-	}
 	larger := 4 * max(load.MaxSynBacklog, load.Limit, 1024)
-	backlog := predict(model.SynChange{MaxSynBacklog: facts.Some(larger)})
-	if backlog.Verdict == model.Helps {
-		out = append(out, setting(n, model.KeyMaxSynBacklog, "", AtLeast, strconv.Itoa(larger),
-			fmt.Sprintf("sysctl -w %s=%d", model.KeyMaxSynBacklog, larger), backlog))
-	} else {
-		out = append(out, not(model.KeyMaxSynBacklog, backlog))
-	}
-	return append(out, not(model.KeySyncookies+"=2", predict(model.SynChange{Syncookies: facts.Some(2)})))
+	backlog := setting(n, model.KeyMaxSynBacklog, "", AtLeast, strconv.Itoa(larger),
+		fmt.Sprintf("sysctl -w %s=%d", model.KeyMaxSynBacklog, larger),
+		predict(model.SynChange{MaxSynBacklog: facts.Some(larger)}))
+	return append(out, onlyIfItHelps(retries), onlyIfItHelps(backlog),
+		not(model.KeySyncookies+"=2", predict(model.SynChange{Syncookies: facts.Some(2)})))
 }

@@ -38,8 +38,8 @@ func checkTimeWaitOverflow(p *Pass) {
 	f := Finding{
 		Severity: Warning, Confidence: Certain, Actor: KernelLimit,
 		Subject: timeWaitSubject(p.Ns),
-		Explanation: fmt.Sprintf("the table holds %s of at most %s objects (net.ipv4.tcp_max_tw_buckets); this side closes about %s connections first",
-			people(uint64(load.Count)), people(uint64(max(0, load.MaxBuckets))), rate(load.ClosesPerSecond)),
+		Explanation: fmt.Sprintf("the table holds %s of at most %s objects (net.ipv4.tcp_max_tw_buckets); this side closes about %s first",
+			people(uint64(load.Count)), people(uint64(max(0, load.MaxBuckets))), rate(load.ClosesPerSecond, "connections")),
 		Evidence: append(counters(p.Ns, "TcpExt.TCPTimeWaitOverflow", "TcpExt.TW"),
 			Evidence{Name: "TIME_WAIT objects", Value: float64(load.Count), Source: "/proc/net/sockstat"}),
 	}
@@ -47,9 +47,9 @@ func checkTimeWaitOverflow(p *Pass) {
 	if perSecond >= p.Threshold("critical") {
 		f.Severity = Critical
 	}
-	f.Summary = fmt.Sprintf("%s connections close without TIME_WAIT: its table is full", rate(perSecond))
+	f.Summary = fmt.Sprintf("%s close without TIME_WAIT: its table is full", rate(perSecond, "connections"))
 	if f.Subject.PID != 0 {
-		f.Summary = fmt.Sprintf("%s closes %s connections without TIME_WAIT: the table is full", f.Subject.Who(), rate(perSecond))
+		f.Summary = fmt.Sprintf("%s closes %s without TIME_WAIT: the table is full", f.Subject.Who(), rate(perSecond, "connections"))
 	}
 	f.Prescriptions = prescribeTimeWait(p.Ns, load)
 	p.Report(f)

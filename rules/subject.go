@@ -44,7 +44,15 @@ func (s Subject) Who() string {
 	case s.PID != 0:
 		return fmt.Sprintf("process %d", s.PID)
 	}
-	return "a process that could not be seen"
+	return "an unseen process"
+}
+
+// program is the culprit as the object of advice.
+func (s Subject) program() string {
+	if s.PID == 0 {
+		return "the application"
+	}
+	return s.Who()
 }
 
 // endpoint prints an address and port the way people read them: *:443.
@@ -68,10 +76,12 @@ func people(n uint64) string {
 	return b.String()
 }
 
-// rate prints a rate: one digit below ten, none above.
-func rate(perSecond float64) string {
-	if perSecond < 10 && perSecond != float64(int64(perSecond)) {
-		return fmt.Sprintf("%.1f/s", perSecond)
+// rate prints how many of something there are per second: "37 connections/s".
+// Below ten one digit follows the point.
+func rate(perSecond float64, what string) string {
+	n := people(uint64(perSecond + 0.5))
+	if perSecond < 9.95 && perSecond != float64(int64(perSecond)) {
+		n = fmt.Sprintf("%.1f", perSecond)
 	}
-	return people(uint64(perSecond+0.5)) + "/s"
+	return n + " " + what + "/s"
 }
