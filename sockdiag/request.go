@@ -124,3 +124,18 @@ func appendUserBound(b []byte) []byte {
 	}
 	return b
 }
+
+// only keeps sockets of other ports from step: the kernel holds bound,
+// unconnected sockets against a family and a filter, but not against the ports
+// (Linux 6.18, tcp_diag_dump).
+func (r Request) only(step func(*facts.Socket) bool) func(*facts.Socket) bool {
+	if r.LocalPort == 0 && r.RemotePort == 0 {
+		return step
+	}
+	return func(s *facts.Socket) bool {
+		if r.LocalPort != 0 && s.Local.Port() != r.LocalPort || r.RemotePort != 0 && s.Remote.Port() != r.RemotePort {
+			return true
+		}
+		return step(s)
+	}
+}

@@ -35,6 +35,7 @@ func (w *walk) run(ctx context.Context, r Request, step func(*facts.Socket) bool
 		return classify(err)
 	}
 	w.seq, w.open = seq, true
+	step = r.only(step)
 	for w.open {
 		b, err := w.receive(ctx)
 		if err != nil {

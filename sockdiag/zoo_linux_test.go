@@ -1,0 +1,144 @@
+package sockdiag
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/netip"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"github.com/tcpdoctor/tcpdoctor/facts"
+	"github.com/tcpdoctor/tcpdoctor/internal/netns"
+)
+
+// zoo is a namespace of its own with one socket or more in every state that
+// INET_DIAG can show, in each of three kinds: IPv4, IPv6, and IPv4 on both
+// sides of a dual-stack listener. All of it runs over loopback, and every state
+// lasts for at least as long as the retransmission timers of the kernel.
+type zoo struct {
+	ns      *netns.Handle
+	animals []animal
+	fds     []int
+}
+
+// animal is one socket and what a walk must say about it.
+type animal struct {
+	name   string
+	cookie uint64 // 0 where no descriptor is left to ask
+	local  netip.AddrPort
+	remote netip.AddrPort
+	family facts.Family
+	state  facts.State
+	fd     int // −1 without
+}
+
+// newNamespace makes a namespace with a loopback link, or skips where that may
+// not be done; but never in CI.
+func newNamespace(t testing.TB) *netns.Handle {
+	t.Helper()
+	ns, err := netns.New()
+	if errors.Is(err, fs.ErrPermission) && os.Getenv("CI") == "" {
+		t.Skipf("needs root or `unshare -rn`: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ns.Close() })
+	err = ns.Do(func() error {
+		h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+		if err != nil {
+			return err
+		}
+		defer h.Close()
+		lo, err := h.LinkByName("lo")
+		if err != nil {
+			return err
+		}
+		return h.LinkSetUp(lo)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ns
+}
+
+// dialIn opens a connection to a namespace for one test.
+func dialIn(t testing.TB, ns *netns.Handle) *Conn {
+	t.Helper()
+	var c *Conn
+	if err := ns.Do(func() (err error) { c, err = Dial(); return err }); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+// newZoo fills a namespace.
+func newZoo(t testing.TB) *zoo {
+	t.Helper()
+	z := &zoo{ns: newNamespace(t)}
+	t.Cleanup(func() {
+		for _, fd := range z.fds {
+			_ = unix.Close(fd)
+		}
+	})
+	inside := func() error {
+		for _, k := range []keeper{
+			{z: z, kind: "ipv4", listen: netip.MustParseAddr("127.0.0.1"), port: 1000, family: facts.IPv4},
+			{z: z, kind: "ipv6", listen: netip.IPv6Loopback(), port: 2000, family: facts.IPv6},
+			{z: z, kind: "dual", listen: netip.IPv6Unspecified(), port: 3000, family: facts.IPv6},
+		} {
+			if err := k.fill(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := z.ns.Do(inside); err != nil {
+		t.Fatal(err)
+	}
+	z.settle(t)
+	return z
+}
+
+// settle waits until the kernel shows every animal in its state.
+func (z *zoo) settle(t testing.TB) {
+	t.Helper()
+	c := dialIn(t, z.ns)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for {
+		sockets := collect(t, c.Sockets(ctx, Request{Attributes: AllAttributes}))
+		missing := ""
+		for _, a := range z.animals {
+			if s := a.find(sockets); s == nil || s.State != a.state {
+				missing = a.name
+			}
+		}
+		if missing == "" {
+			return
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("%s never came into its state", missing)
+		}
+	}
+}
+
+// find picks the animal out of a walk: by cookie, else by addresses.
+func (a *animal) find(sockets []facts.Socket) *facts.Socket {
+	for i := range sockets {
+		s := &sockets[i]
+		if a.cookie != 0 && s.Cookie == a.cookie {
+			return s
+		}
+		if a.cookie == 0 && s.Local == a.local && s.Remote == a.remote {
+			return s
+		}
+	}
+	return nil
+}
