@@ -1,0 +1,30 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+)
+
+// lastPort is the end of every range of ports that a fault sets.
+const lastPort = 65535
+
+// usePorts leaves the client namespace Size ports to choose from, lets the client
+// connect as fast as it can, and waits until no port is left. From then on it
+// tries some 50 times a second in vain.
+func usePorts(ctx context.Context, s *Stage, spec Client) error {
+	if s.Size > lastPort-1024 {
+		return fmt.Errorf("lab: %d ports: there are no more than %d", s.Size, lastPort-1024)
+	}
+	first := lastPort - s.Size + 1
+	if err := s.SetClient("net.ipv4.ip_local_port_range", fmt.Sprintf("%d %d", first, lastPort)); err != nil {
+		return err
+	}
+	if _, err := s.StartServer(ctx, Server{Comm: "lab-upstream", Backlog: 4096}); err != nil {
+		return err
+	}
+	client, err := s.StartClient(ctx, spec)
+	if err != nil {
+		return err
+	}
+	return client.Until(ctx, "ports to run out", func(got Status) bool { return got.NoPort > 0 })
+}

@@ -1,0 +1,38 @@
+//go:build !linux
+
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"syscall"
+
+	"github.com/tcpdoctor/tcpdoctor/internal/netns"
+)
+
+// errQueueFull is never met where there are no packet sockets.
+var errQueueFull = errors.New("queue full")
+
+func unsupported(what string) error {
+	return fmt.Errorf("%s: %w", what, errors.ErrUnsupported)
+}
+
+func openWire(*netns.Handle, string, hardwareAddr) (*os.File, error) {
+	return nil, unsupported("packet sockets")
+}
+
+func join(_, _ *netns.Handle) error { return unsupported("links") }
+
+// LoopbackUp returns an error on this platform.
+func LoopbackUp(*netns.Handle) error { return fmt.Errorf("lab: %w", unsupported("links")) }
+
+// Sockets returns an error on this platform.
+func Sockets(*netns.Handle, ...State) ([]Socket, error) {
+	return nil, fmt.Errorf("lab: dump sockets: %w", unsupported("socket diagnosis"))
+}
+
+func actorAttributes() *syscall.SysProcAttr { return nil }
+
+func play(part, io.Reader, io.Writer) error { return unsupported("actors") }
