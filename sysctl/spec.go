@@ -17,11 +17,12 @@ const (
 	TypeString                 // text, compared as it is but for white space at its ends
 	TypePorts                  // a set of ports: "1,2,10-20"
 	TypeBitmap                 // one integer whose bits have meanings of their own
+	TypeWords                  // a set of words, whose order does not matter
 )
 
 // String names the form as the documentation does.
 func (t Type) String() string {
-	return [...]string{"", "int", "bool", "vector", "string", "ports", "bitmap"}[t]
+	return [...]string{"", "int", "bool", "vector", "string", "ports", "bitmap", "words"}[t]
 }
 
 // Unit is what a number counts. It is empty for plain numbers.
@@ -146,6 +147,14 @@ type Spec struct {
 	// Range is what this program will write, element by element. It has no meaning
 	// for strings and port sets.
 	Range Range
+	// Choice says that the numbers name alternatives: none is more than another.
+	Choice bool
+	// LowerIsMore names the elements, or "" for the only one, of which a lower
+	// number gives more.
+	LowerIsMore []string
+	// TickMillis is how far the kernel may round a value up, because it keeps time in
+	// timer ticks. It is in milliseconds, as the value is.
+	TickMillis int64
 	// KernelCheck says what the kernel does with a value it dislikes.
 	KernelCheck string
 
@@ -313,6 +322,17 @@ func (s Spec) RiskOf(from, to int64) (Risk, string) {
 		return s.RiskRaise, ""
 	}
 	return s.Risk, ""
+}
+
+// less says whether one number of an element gives less than another.
+func (s Spec) less(field string, a, b int64) bool {
+	switch {
+	case s.Choice:
+		return false
+	case slices.Contains(s.LowerIsMore, field):
+		return a > b
+	}
+	return a < b
 }
 
 // IsNumber says whether the value is one integer.

@@ -24,7 +24,7 @@ var groupClose = Group{Name: "close", Title: "Closing connections and TIME_WAIT"
 	{
 		Key: "net.ipv4.tcp_tw_reuse", Title: "take a port out of TIME_WAIT for a new outgoing connection: 0 no, 1 yes, 2 loopback only",
 		Type: TypeInt, Range: Range{0, 2}, Default: stepped("0", step{since(4, 19), "2"}),
-		KernelCheck: "0 to 2 by 5.4, before that anything", Scope: ScopeNetns, NetnsSince: by(4, 4, 4, 14), Takes: TakesConnect, Risk: RiskCaution,
+		Choice: true, KernelCheck: "0 to 2 by 5.4, before that anything", Scope: ScopeNetns, NetnsSince: by(4, 4, 4, 14), Takes: TakesConnect, Risk: RiskCaution,
 		Solves:      "outgoing connections running out of local ports",
 		SideEffects: "needs timestamps at both ends; does nothing for accepted connections", Doc: docIP, Source: measured, Relevant: true,
 	},
@@ -78,7 +78,7 @@ var groupClose = Group{Name: "close", Title: "Closing connections and TIME_WAIT"
 	},
 	{
 		Key: "net.ipv4.tcp_invalid_ratelimit", Title: "shortest time between two ACKs that answer invalid segments of one connection",
-		Type: TypeInt, Unit: Milliseconds, Range: Range{0, 60000}, Default: always("500"), KernelCheck: "milliseconds, unsigned",
+		Type: TypeInt, Unit: Milliseconds, Range: Range{0, 60000}, Default: always("500"), TickMillis: 10, KernelCheck: "milliseconds, unsigned",
 		Scope: ScopeNetns, NetnsSince: since(4, 15), Takes: TakesLive, Risk: RiskSafe,
 		Hazards: []Hazard{{0, 0, RiskCaution, "0 lifts the limit, so two hosts can answer each other without end"}},
 		Solves:  "ACK loops", SideEffects: "none above 0", Doc: docIP, Source: sourceCode,

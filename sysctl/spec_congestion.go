@@ -13,13 +13,13 @@ var groupCongestion = Group{Name: "congestion", Title: "Congestion control and p
 	},
 	{
 		Key: "net.ipv4.tcp_available_congestion_control", Title: "congestion controls that are loaded",
-		Type: TypeString, Default: untold("depends on the kernel's build and the modules loaded"), KernelCheck: "nobody may write it",
+		Type: TypeWords, Default: untold("depends on the kernel's build and the modules loaded"), KernelCheck: "nobody may write it",
 		Scope: ScopeNetns, Takes: TakesLive, Risk: RiskSafe, Solves: "nothing: it is there to be read", SideEffects: "none", Doc: docIP,
 		Source: measured, ReadOnly: true, Relevant: true,
 	},
 	{
 		Key: "net.ipv4.tcp_allowed_congestion_control", Title: "congestion controls that unprivileged processes may choose",
-		Type: TypeString, Default: untold("reno and the default one"), KernelCheck: "each must be available", Scope: ScopeHostReadOnlyElse,
+		Type: TypeWords, Default: untold("reno and the default one"), KernelCheck: "each must be available", Scope: ScopeHostReadOnlyElse,
 		Takes: TakesLive, Risk: RiskCaution, Solves: "services that choose their own", SideEffects: "anybody may choose an unfair one", Doc: docIP,
 		Source: measured,
 	},
@@ -92,7 +92,7 @@ var groupCongestion = Group{Name: "congestion", Title: "Congestion control and p
 	},
 	{
 		Key: "net.ipv4.tcp_ecn_option", Title: "accurate ECN option: 0 never, 1 when needed, 2 always",
-		Type: TypeInt, Range: Range{0, 2}, Default: always("2"), KernelCheck: "0 to 2 on 6.18", Scope: ScopeNetns, Takes: TakesNew,
+		Type: TypeInt, Range: Range{0, 2}, Default: always("2"), Choice: true, KernelCheck: "0 to 2 on 6.18", Scope: ScopeNetns, Takes: TakesNew,
 		Risk: RiskCaution, Solves: "nothing unless tcp_ecn asks for accurate ECN", SideEffects: "option space", Doc: docIP, Source: measured,
 		Added: by(6, 17, 6, 18),
 	},
@@ -133,7 +133,7 @@ var groupCongestion = Group{Name: "congestion", Title: "Congestion control and p
 	},
 	{
 		Key: "net.ipv4.fib_multipath_hash_policy", Title: "what chooses among several next hops: 0 addresses, 1 ports too, 2 inner headers, 3 chosen fields",
-		Type: TypeInt, Range: Range{0, 3}, Default: always("0"), KernelCheck: "0 to 3", Scope: ScopeNetns, Takes: TakesLive, Risk: RiskCaution,
+		Type: TypeInt, Range: Range{0, 3}, Default: always("0"), Choice: true, KernelCheck: "0 to 3", Scope: ScopeNetns, Takes: TakesLive, Risk: RiskCaution,
 		Solves: "all connections to one server on one link", SideEffects: "moves running flows", Doc: docIP, Source: sourceCode, Added: since(4, 12),
 	},
 }}

@@ -76,7 +76,7 @@ var groupHandshake = Group{Name: "handshake", Title: "Opening connections", Spec
 	},
 	{
 		Key: "net.ipv4.tcp_fastopen", Title: "data in the SYN: 1 as client, 2 as server, 4 and 0x200 without a cookie, 0x400 for every listener",
-		Type: TypeBitmap, Range: Range{0, 0xfff}, Default: always("1"), KernelCheck: unchecked,
+		Type: TypeBitmap, Range: Range{0, 0xfff}, Default: always("1"), Choice: true, KernelCheck: unchecked,
 		Scope: ScopeNetns, NetnsSince: since(4, 15), Takes: TakesNew, TakesNote: "as server: at listen()", Risk: RiskCaution,
 		Solves:      "one round trip for every new connection to a server that was seen before",
 		SideEffects: "some paths drop such SYNs; data may be replayed; 4 and 0x200 give up the cookie that stops spoofed senders",

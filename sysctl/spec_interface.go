@@ -3,7 +3,7 @@ package sysctl
 var groupInterface = Group{Name: "interface", Title: "Settings of interfaces", Specs: []Spec{
 	{
 		Key: "net.ipv4.conf.*.rp_filter", Title: "drop packets whose sender would be reached another way: 0 no, 1 strict, 2 loose",
-		Type: TypeInt, Range: Range{0, 2}, Default: untold("0; systemd 240 and later sets 2 at boot"), KernelCheck: unchecked,
+		Type: TypeInt, Range: Range{0, 2}, Default: untold("0; systemd 240 and later sets 2 at boot"), Choice: true, KernelCheck: unchecked,
 		Scope: ScopeNetns, Inherits: true, Takes: TakesLive, TakesNote: "the higher of \"all\" and the interface counts", Risk: RiskCaution,
 		Hazards: []Hazard{{1, 1, RiskCaution, "drops traffic where ways there and back differ: several uplinks, container networks"}},
 		Solves:  "forged sender addresses", SideEffects: "drops count as IPReversePathFilter and look like a black hole", Doc: docIP, Source: sourceCode,

@@ -6,8 +6,8 @@ var groupPorts = Group{Name: "ports", Title: "Ports and IP", Specs: []Spec{
 	{
 		Key: "net.ipv4.ip_local_port_range", Title: "ports that the kernel chooses for outgoing connections",
 		Type: TypeVector, Fields: []string{"low", "high"}, Order: OrderRising, Unit: Ports, Range: Range{1, 65535}, Default: always("32768 60999"),
-		KernelCheck: "low at most high, and low at least ip_unprivileged_port_start; ends of equal parity are logged",
-		Scope:       ScopeNetns, Takes: TakesLive, TakesNote: "at connect() and bind() to port 0", Risk: RiskCaution,
+		LowerIsMore: []string{"low"}, KernelCheck: "low at most high, and low at least ip_unprivileged_port_start; ends of equal parity are logged",
+		Scope: ScopeNetns, Takes: TakesLive, TakesNote: "at connect() and bind() to port 0", Risk: RiskCaution,
 		Solves:      "no free port for a new connection (EADDRNOTAVAIL): each (source, destination, port) has this many, 60 s apart",
 		SideEffects: "takes ports that services want to listen on, unless reserved; connect() tries low's parity first", Doc: docIP, Source: measured,
 		Relevant: true,
@@ -28,7 +28,7 @@ var groupPorts = Group{Name: "ports", Title: "Ports and IP", Specs: []Spec{
 	{
 		Key: "net.ipv4.ip_unprivileged_port_start", Title: "first port that anybody may listen on",
 		Type: TypeInt, Unit: Ports, Range: Range{0, 65535}, Default: always("1024"),
-		KernelCheck: "0 to 65535, at most the low end of ip_local_port_range", Scope: ScopeNetns, Takes: TakesLive, Risk: RiskCaution,
+		LowerIsMore: []string{""}, KernelCheck: "0 to 65535, at most the low end of ip_local_port_range", Scope: ScopeNetns, Takes: TakesLive, Risk: RiskCaution,
 		RiskRaise: RiskSafe, Solves: "services without root on low ports", SideEffects: "any local user can take such a port first", Doc: docIP,
 		Source: measured, Added: since(4, 11), Relevant: true,
 	},
@@ -58,7 +58,7 @@ var groupPorts = Group{Name: "ports", Title: "Ports and IP", Specs: []Spec{
 	},
 	{
 		Key: "net.ipv4.icmp_ratelimit", Title: "shortest time between two ICMP errors to one target",
-		Type: TypeInt, Unit: Milliseconds, Range: Range{0, 60000}, Default: always("1000"), KernelCheck: "negative numbers are refused",
+		Type: TypeInt, Unit: Milliseconds, Range: Range{0, 60000}, Default: always("1000"), TickMillis: 10, KernelCheck: "negative numbers are refused",
 		Scope: ScopeNetns, Takes: TakesLive, Risk: RiskCaution, Solves: "floods of ICMP errors", SideEffects: "packet-size reports may be held back",
 		Doc: docIP, Source: sourceCode,
 	},
@@ -70,7 +70,7 @@ var groupPorts = Group{Name: "ports", Title: "Ports and IP", Specs: []Spec{
 	},
 	{
 		Key: "net.ipv4.icmp_ratemask", Title: "kinds of ICMP message that icmp_ratelimit slows down",
-		Type: TypeBitmap, Range: Range{0, math.MaxInt32}, Default: always("6168"), KernelCheck: unchecked, Scope: ScopeNetns, Takes: TakesLive,
+		Type: TypeBitmap, Range: Range{0, math.MaxInt32}, Default: always("6168"), Choice: true, KernelCheck: unchecked, Scope: ScopeNetns, Takes: TakesLive,
 		Risk: RiskCaution, Solves: "floods of ICMP errors", SideEffects: "more kinds held back: worse diagnostics and packet-size discovery", Doc: docIP,
 		Source: measured,
 	},
@@ -96,7 +96,7 @@ var groupPorts = Group{Name: "ports", Title: "Ports and IP", Specs: []Spec{
 	},
 	{
 		Key: "net.ipv4.tcp_available_ulp", Title: "protocols on top of TCP that are loaded",
-		Type: TypeString, Default: untold("depends on the modules loaded"), KernelCheck: "nobody may write it", Scope: ScopeHost, Takes: TakesLive,
+		Type: TypeWords, Default: untold("depends on the modules loaded"), KernelCheck: "nobody may write it", Scope: ScopeHost, Takes: TakesLive,
 		Risk: RiskSafe, Solves: "nothing: it is there to be read", SideEffects: "none", Doc: docIP, Source: measured, ReadOnly: true, Added: since(4, 13),
 	},
 }}

@@ -38,8 +38,8 @@ var groupProtocol = Group{Name: "protocol", Title: "Protocol features and loss r
 	{
 		Key: "net.ipv4.tcp_ecn", Title: "congestion marks: 0 never, 1 ask for them, 2 only when asked; 3 to 5 accurate ECN",
 		Type: TypeInt, Range: Range{0, 5}, Default: stepped("0", step{since(2, 6), "2"}),
-		KernelCheck: "0 to 2; 3 to 5 accepted by 7.0 (the text of 6.18 lists them, its code refuses them)",
-		Scope:       ScopeNetns, Takes: TakesNew, Risk: RiskCaution, Hazards: []Hazard{{2, 2, RiskSafe, "the kernel's own default"}},
+		Choice: true, KernelCheck: "0 to 2; 3 to 5 accepted by 7.0 (the text of 6.18 lists them, its code refuses them)",
+		Scope: ScopeNetns, Takes: TakesNew, Risk: RiskCaution, Hazards: []Hazard{{2, 2, RiskSafe, "the kernel's own default"}},
 		Solves: "losses that marks would have avoided", SideEffects: "1 and 3: a few broken paths", Doc: docIP, Source: measured, Relevant: true,
 	},
 	{
@@ -49,7 +49,7 @@ var groupProtocol = Group{Name: "protocol", Title: "Protocol features and loss r
 	},
 	{
 		Key: "net.ipv4.tcp_mtu_probing", Title: "find the path's packet size without ICMP: 0 no, 1 after a black hole is suspected, 2 always",
-		Type: TypeInt, Range: Range{0, 2}, Default: always("0"), KernelCheck: byteCheck + "; 2 and above: always", Scope: ScopeNetns,
+		Type: TypeInt, Range: Range{0, 2}, Default: always("0"), Choice: true, KernelCheck: byteCheck + "; 2 and above: always", Scope: ScopeNetns,
 		Takes: TakesLive, TakesNote: "1: existing connections at a timeout; 2: new connections", Risk: RiskSafe,
 		Hazards: []Hazard{{2, 2, RiskCaution, "ordinary loss may shrink the segment size"}},
 		Solves:  "connections that hang on large packets because ICMP is filtered", SideEffects: "1: none until a timeout",
@@ -75,24 +75,24 @@ var groupProtocol = Group{Name: "protocol", Title: "Protocol features and loss r
 	},
 	{
 		Key: "net.ipv4.ip_no_pmtu_disc", Title: "path packet size discovery: 0 on, 1 and 2 let routers fragment, 3 ignores reports that cannot be checked",
-		Type: TypeInt, Range: Range{0, 3}, Default: always("0"), KernelCheck: "0 to 3 (older kernels: anything)", Scope: ScopeNetns,
+		Type: TypeInt, Range: Range{0, 3}, Default: always("0"), Choice: true, KernelCheck: "0 to 3 (older kernels: anything)", Scope: ScopeNetns,
 		Takes: TakesNew, Risk: RiskDangerous, Hazards: []Hazard{{0, 0, RiskSafe, "the kernel's own default"}},
 		Solves: "nothing that tcp_mtu_probing=1 does not solve better", SideEffects: "1 and 2 fragment", Doc: docIP, Source: sourceCode, Relevant: true,
 	},
 	{
 		Key: "net.ipv4.tcp_frto", Title: "recognise needless retransmission timeouts",
-		Type: TypeInt, Range: byteRange, Default: always("2"), KernelCheck: byteCheck, Scope: ScopeNetns, NetnsSince: since(4, 15),
+		Type: TypeInt, Range: byteRange, Default: always("2"), Choice: true, KernelCheck: byteCheck, Scope: ScopeNetns, NetnsSince: since(4, 15),
 		Takes: TakesLive, Risk: RiskCaution, Solves: "nothing: leave it", SideEffects: "0: needless slowdowns", Doc: docIP, Source: sourceCode,
 	},
 	{
 		Key: "net.ipv4.tcp_recovery", Title: "loss detection by time (RACK)",
-		Type: TypeBitmap, Range: byteRange, Default: always("1"), KernelCheck: byteCheck, Scope: ScopeNetns, NetnsSince: since(4, 15),
+		Type: TypeBitmap, Range: byteRange, Default: always("1"), Choice: true, KernelCheck: byteCheck, Scope: ScopeNetns, NetnsSince: since(4, 15),
 		Takes: TakesLive, Risk: RiskCaution, Solves: "nothing: leave it; current kernels always use RACK",
 		SideEffects: "slower recovery on older kernels", Doc: docIP, Source: sourceCode,
 	},
 	{
 		Key: "net.ipv4.tcp_early_retrans", Title: "tail loss probe: 3 and 4 on, 0 off",
-		Type: TypeInt, Range: Range{0, 4}, Default: always("3"), KernelCheck: "0 to 4", Scope: ScopeNetns, NetnsSince: since(4, 15),
+		Type: TypeInt, Range: Range{0, 4}, Default: always("3"), Choice: true, KernelCheck: "0 to 4", Scope: ScopeNetns, NetnsSince: since(4, 15),
 		Takes: TakesLive, Risk: RiskCaution, Solves: "nothing: leave it", SideEffects: "0: the last segments wait for a timeout", Doc: docIP, Source: sourceCode,
 	},
 	{

@@ -17,13 +17,17 @@ var ErrRange = errors.New("out of range")
 
 // Normalise returns the one form of a value that can be compared: numbers in
 // decimal, vector elements separated by one space, port sets as sorted ranges
-// without overlap, text with single spaces. It is an error wrapping [ErrBadValue]
+// without overlap, words sorted, text with single spaces. It is an error wrapping [ErrBadValue]
 // when the text is not of the parameter's type; numbers out of range pass, since
 // the kernel may hold them.
 func (s Spec) Normalise(raw string) (string, error) {
 	switch s.Type {
 	case TypeString:
 		return strings.Join(strings.Fields(raw), " "), nil
+	case TypeWords:
+		words := strings.Fields(raw)
+		slices.Sort(words)
+		return strings.Join(slices.Compact(words), " "), nil
 	case TypePorts:
 		set, err := parsePorts(raw)
 		if err != nil {
@@ -84,7 +88,7 @@ func (s Spec) Number(raw, field string) (int64, error) {
 // within the range, a vector's elements in order where that matters.
 func (s Spec) Check(value string) error {
 	switch s.Type {
-	case TypeString:
+	case TypeString, TypeWords:
 		if strings.TrimSpace(value) == "" || strings.ContainsAny(value, "\n\x00") {
 			return fmt.Errorf("sysctl: %s: %w: %q", s.Key, ErrBadValue, value)
 		}
