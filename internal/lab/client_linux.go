@@ -22,6 +22,7 @@ type clientLoop struct {
 	spec    Client
 	pace    pace
 	owed    int       // connections that may be begun now
+	walk    int       // the next port to go through
 	resume  time.Time // begin none before
 	open    map[int]*connection
 	serial  uint64
@@ -31,7 +32,7 @@ type clientLoop struct {
 }
 
 func playClient(l *loop, spec Client) error {
-	c := &clientLoop{loop: l, open: map[int]*connection{}}
+	c := &clientLoop{loop: l, open: map[int]*connection{}, walk: int(spec.WalkFirst)}
 	c.update(spec)
 	if err := c.bindPorts(); err != nil {
 		return err
@@ -170,6 +171,13 @@ func (c *clientLoop) begin(now time.Time) error {
 		c.resume = now.Add(pauseNoFile)
 		return nil
 	}
+	walking := c.walk != 0 && c.walk <= int(c.spec.WalkLast)
+	if walking {
+		// Without binding, the socket may choose from this one port. Where the
+		// option is unknown the kernel has all ports to choose from.
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_LOCAL_PORT_RANGE, c.walk|c.walk<<16)
+		c.walk++
+	}
 	if c.spec.From.IsValid() {
 		if err := bindFrom(fd, c.spec.From); err != nil {
 			return err
@@ -187,6 +195,8 @@ func (c *clientLoop) begin(now time.Time) error {
 	case errors.Is(err, unix.EINPROGRESS):
 		c.waiting.add(now, fd, conn.serial)
 		return c.watch(fd, unix.EPOLLOUT)
+	case walking && errors.Is(err, unix.EADDRNOTAVAIL):
+		c.shut(fd, conn) // that one was taken; others may be free
 	default:
 		c.failed(now, fd, conn, err)
 	}

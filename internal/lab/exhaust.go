@@ -16,6 +16,11 @@ func usePorts(ctx context.Context, s *Stage, spec Client) error {
 		return fmt.Errorf("lab: %d ports: there are no more than %d", s.Size, lastPort-1024)
 	}
 	first := lastPort - s.Size + 1
+	if spec.BindLast == 0 {
+		spec.WalkFirst, spec.WalkLast = uint16(first), lastPort
+	} else {
+		spec.WalkFirst, spec.WalkLast = spec.BindLast+1, lastPort
+	}
 	if err := s.SetClient("net.ipv4.ip_local_port_range", fmt.Sprintf("%d %d", first, lastPort)); err != nil {
 		return err
 	}
