@@ -25,7 +25,7 @@ type pair struct{ client, server int }
 
 func (k *keeper) fill() error {
 	for _, f := range []func() error{
-		k.listening, k.established, k.unaccepted, k.synSent, k.synRecv, k.bound, k.closeWait, k.lastAck,
+		k.listening, k.established, k.adorned, k.unaccepted, k.synSent, k.synRecv, k.bound, k.closeWait, k.lastAck,
 		k.closing, k.finWait1, k.timeWait, k.orphan,
 	} {
 		if err := f(); err != nil {
@@ -57,6 +57,25 @@ func (k *keeper) established() error {
 		return err
 	}
 	return k.show("server", p.server, facts.Established)
+}
+
+// adorned carries what few sockets have: a mark, a device, its own congestion
+// control.
+func (k *keeper) adorned() error {
+	p, err := k.connected()
+	if err != nil {
+		return err
+	}
+	for _, err := range []error{
+		unix.SetsockoptInt(p.client, unix.SOL_SOCKET, unix.SO_MARK, 0x1f2e3d4c),
+		unix.SetsockoptString(p.client, unix.IPPROTO_TCP, unix.TCP_CONGESTION, "reno"),
+		unix.BindToDevice(p.client, "lo"),
+	} {
+		if err != nil {
+			return os.NewSyscallError("setsockopt", err)
+		}
+	}
+	return k.show("adorned", p.client, facts.Established)
 }
 
 // unaccepted is a child in the accept queue.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
@@ -25,7 +26,7 @@ type recordedDump struct {
 	piece int
 }
 
-// read opens a recorded dump, which may be compressed.
+// readDump opens a recorded dump, which may be compressed.
 func readDump(t testing.TB, path string) *recordedDump {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -97,6 +98,32 @@ func (d *teeDumper) receive(ctx context.Context, buf []byte) (int, error) {
 	}
 	return n, err
 }
+
+// save writes what came into testdata, compressed if the name ends in .gz.
+func (d *teeDumper) save(t testing.TB, path string) {
+	t.Helper()
+	data := d.kept.Bytes()
+	if filepath.Ext(path) == ".gz" {
+		var packed bytes.Buffer
+		z := gzip.NewWriter(&packed)
+		if _, err := z.Write(data); err != nil {
+			t.Fatal(err)
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		data = packed.Bytes()
+	}
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The recordings: a few sockets in every state, and some hundred connections.
+const (
+	zooDump  = "testdata/dump/linux-6.18-zoo.bin"
+	busyDump = "testdata/dump/linux-6.18-busy.bin.gz"
+)
 
 // collect gathers a walk that must not fail.
 func collect(t testing.TB, walk iter.Seq2[*facts.Socket, error]) []facts.Socket {

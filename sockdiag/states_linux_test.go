@@ -11,7 +11,13 @@ import (
 func TestSocketsShowsEveryState(t *testing.T) {
 	t.Parallel()
 	z := newZoo(t)
-	sockets := collect(t, dialIn(t, z.ns).Sockets(t.Context(), Request{Attributes: AllAttributes}))
+	c := dialIn(t, z.ns)
+	tee := &teeDumper{dumper: c.dump}
+	c.walk.dump = tee
+	sockets := collect(t, c.Sockets(t.Context(), Request{Attributes: AllAttributes}))
+	if *update {
+		tee.save(t, zooDump)
+	}
 	for _, a := range z.animals {
 		s := a.find(sockets)
 		if s == nil {
@@ -44,6 +50,37 @@ func (a *animal) remoteOrNone() netip.AddrPort {
 		return netip.AddrPortFrom(netip.IPv4Unspecified(), 0)
 	default:
 		return netip.AddrPortFrom(netip.IPv6Unspecified(), 0)
+	}
+}
+
+func TestSocketsShowsRareAttributes(t *testing.T) {
+	t.Parallel()
+	z := newZoo(t)
+	sockets := collect(t, dialIn(t, z.ns).Sockets(t.Context(), Request{Attributes: AllAttributes}))
+	for _, a := range z.animals {
+		s := a.find(sockets)
+		switch a.name {
+		case "ipv4 adorned", "ipv6 adorned", "dual adorned":
+			if s.Mark != facts.Some[uint32](0x1f2e3d4c) || s.Ifindex != 1 || s.Congestion != "reno" {
+				t.Errorf("%s: got mark %v, device %d, %q", a.name, s.Mark, s.Ifindex, s.Congestion)
+			}
+		case "ipv4 close wait", "ipv6 close wait", "dual close wait":
+			if s.Shutdown != 1 || s.RecvQueue != 1 { // the FIN counts as a byte
+				t.Errorf("%s: got shutdown %d, %d unread, want 1 and 1", a.name, s.Shutdown, s.RecvQueue)
+			}
+		case "ipv6 listen", "dual listen":
+			if s.V6Only != (a.name == "ipv6 listen") || s.SendQueue != 7 {
+				t.Errorf("%s: got v6only %v, backlog %d", a.name, s.V6Only, s.SendQueue)
+			}
+		}
+		if a.fd >= 0 && a.state != facts.Close && s.CgroupID == 0 {
+			t.Errorf("%s: no cgroup", a.name)
+		}
+	}
+	for _, s := range sockets {
+		if z.multipath && s.Local.Port() == multipathPort && s.ULP != "mptcp" {
+			t.Errorf("multipath listener: got upper layer %q, want mptcp", s.ULP)
+		}
 	}
 }
 

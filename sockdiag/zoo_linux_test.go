@@ -24,6 +24,8 @@ type zoo struct {
 	ns      *netns.Handle
 	animals []animal
 	fds     []int
+	// multipath tells that there is a listener for Multipath TCP.
+	multipath bool
 }
 
 // animal is one socket and what a walk must say about it.
@@ -82,11 +84,7 @@ func dialIn(t testing.TB, ns *netns.Handle) *Conn {
 func newZoo(t testing.TB) *zoo {
 	t.Helper()
 	z := &zoo{ns: newNamespace(t)}
-	t.Cleanup(func() {
-		for _, fd := range z.fds {
-			_ = unix.Close(fd)
-		}
-	})
+	t.Cleanup(z.close)
 	inside := func() error {
 		for _, k := range []keeper{
 			{z: z, kind: "ipv4", listen: netip.MustParseAddr("127.0.0.1"), port: 1000, family: facts.IPv4},
@@ -97,7 +95,7 @@ func newZoo(t testing.TB) *zoo {
 				return err
 			}
 		}
-		return nil
+		return z.addMultipath()
 	}
 	if err := z.ns.Do(inside); err != nil {
 		t.Fatal(err)
@@ -105,6 +103,33 @@ func newZoo(t testing.TB) *zoo {
 	z.settle(t)
 	return z
 }
+
+func (z *zoo) close() {
+	for _, fd := range z.fds {
+		_ = unix.Close(fd)
+	}
+}
+
+// addMultipath adds a listener for Multipath TCP, whose TCP socket has an upper
+// layer protocol; on a kernel without it nothing.
+func (z *zoo) addMultipath() error {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.IPPROTO_MPTCP)
+	if errors.Is(err, unix.EPROTONOSUPPORT) || errors.Is(err, unix.ENOPROTOOPT) {
+		return nil
+	}
+	if err != nil {
+		return os.NewSyscallError("socket", err)
+	}
+	z.fds = append(z.fds, fd)
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Port: multipathPort}); err != nil {
+		return os.NewSyscallError("bind", err)
+	}
+	z.multipath = true
+	return os.NewSyscallError("listen", unix.Listen(fd, 3))
+}
+
+// multipathPort is where the zoo listens for Multipath TCP.
+const multipathPort = 4000
 
 // settle waits until the kernel shows every animal in its state.
 func (z *zoo) settle(t testing.TB) {
