@@ -5,15 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
 )
 
+//go:generate go run ../internal/listgen -type collector -files "collect_*.go" -func collectors -doc "everything that a window consists of besides sockets"
+
 // collector reads one thing that a window consists of besides sockets. Adding
-// one takes a file collect_<what>.go with a value of this type, listed in
-// collectors.
+// one takes a file collect_<what>.go with a value of this type, and
+// `go generate`.
 type collector struct {
 	source facts.Source
 	scope  collectorScope
@@ -31,22 +32,6 @@ const (
 	perNamespace collectorScope = iota + 1 // on a thread inside each namespace
 	perHost                                // once, in the process's own namespace
 )
-
-// collectors lists all of them in the order in which they run: those whose
-// rates matter most first, so that they lie closest together.
-func collectors() []collector {
-	return []collector{
-		collectNetstat,
-		collectSNMP,
-		collectSNMP6,
-		collectSockstat,
-		collectConntrack,
-		collectSharedSockstat,
-		collectSoftnet,
-		collectConntrackMax,
-		collectNeighbour,
-	}
-}
 
 // reading is what collectors fill.
 type reading struct {
@@ -182,9 +167,20 @@ func judge(list []collector, failed map[int]error) ([]facts.Gap, error) {
 	return gaps, nil
 }
 
-// scoped returns the collectors of one scope.
+// scoped returns the collectors of one scope, the required ones first: the time
+// of a reading is when it begins, and it is their rates that matter most.
 func scoped(scope collectorScope) []collector {
-	return slices.DeleteFunc(collectors(), func(c collector) bool { return c.scope != scope })
+	var first, then []collector
+	for _, c := range collectors() {
+		switch {
+		case c.scope != scope:
+		case c.required:
+			first = append(first, c)
+		default:
+			then = append(then, c)
+		}
+	}
+	return append(first, then...)
 }
 
 // bounded runs fn and waits for it no longer than the limit. A call that hangs

@@ -1,10 +1,8 @@
 package sockdiag
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,35 +17,30 @@ const portRangeKey = "net.ipv4.ip_local_port_range"
 // readSettings reads kernel parameters on the calling thread, in whose network
 // namespace the kernel resolves them. A parameter that this kernel does not
 // have is left out; one that cannot be read is left out and reported.
-func readSettings(t tree, keys []sysctl.Key) (map[string]string, error) {
-	values := make(map[string]string, len(keys))
+func readSettings(dir *sysctl.Dir, keys []sysctl.Key) (map[string]string, error) {
+	keys = slices.DeleteFunc(slices.Clone(keys), func(k sysctl.Key) bool {
+		spec, ok := sysctl.Lookup(k)
+		return ok && spec.Secret || k.IsPattern()
+	})
+	read := dir.ReadAll(keys)
+	values := make(map[string]string, len(read.Value))
+	for key, value := range read.Value {
+		values[key.String()] = value
+	}
 	var unreadable []string
 	var why error
 	for _, key := range keys {
-		if spec, ok := sysctl.Lookup(key); ok && spec.Secret {
+		err := read.Err[key]
+		if failed, ok := errors.AsType[*sysctl.KeyError](err); err == nil || ok && failed.Kind == sysctl.FailedAbsent {
 			continue
 		}
-		path, err := key.Path()
-		if err == nil {
-			var b []byte
-			if b, err = readSmall(t.sysctl(path)); err == nil {
-				values[key.String()] = settingText(b)
-				continue
-			}
-		}
-		if !errors.Is(err, fs.ErrNotExist) {
-			unreadable, why = append(unreadable, key.String()), err
-		}
+		unreadable, why = append(unreadable, key.String()), err
 	}
 	if why != nil {
-		return values, fmt.Errorf("%s: %w", strings.Join(unreadable, ", "), why)
+		return values, fmt.Errorf("%d of %d cannot be read (%s): %w", len(unreadable), len(keys), shortList(unreadable, 4), why)
 	}
 	return values, nil
 }
-
-// settingText is the value in the form that sysctl(8) shows: one line, elements
-// separated by one blank.
-func settingText(b []byte) string { return string(bytes.Join(bytes.Fields(b), []byte(" "))) }
 
 // hiddenSettings lists the keys of the host that every kernel of this release
 // has but that could not be seen: they are shown in the first network namespace

@@ -94,7 +94,7 @@ const pollTimeout = time.Second
 
 // walk reduces all sockets into a snapshot, after a poll that tells which
 // ports are listened on.
-func (m *member) walk(ctx context.Context, into *facts.Snapshot) {
+func (m *member) walk(ctx context.Context, phase Phase, into *facts.Snapshot) {
 	m.poll(ctx)
 	census, err := facts.Reduce(m.src.sockets(ctx), m.options)
 	into.Census = census
@@ -102,11 +102,11 @@ func (m *member) walk(ctx context.Context, into *facts.Snapshot) {
 	switch {
 	case err == nil:
 	case errors.Is(context.Cause(ctx), errDeadline):
-		m.gap(facts.SourceSockets, "the walk over the sockets was cut short by the deadline after %d of them; totals are lower bounds", census.Sockets)
+		m.gap(facts.SourceSockets, "the walk at the %s was cut short by the deadline after %d sockets; totals are lower bounds", phase, census.Sockets)
 	case census.Sockets == 0:
 		m.fail(facts.SourceSockets, err)
 	default:
-		m.gap(facts.SourceSockets, "the walk over the sockets broke off after %d of them: %v", census.Sockets, err)
+		m.gap(facts.SourceSockets, "the walk at the %s broke off after %d sockets: %v", phase, census.Sockets, err)
 	}
 }
 

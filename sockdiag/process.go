@@ -34,7 +34,7 @@ func (a attribution) gaps(root, ownPIDs bool) []facts.Gap {
 	}
 	switch {
 	case a.denied > 0 && root:
-		gap("%d of %d processes may not be looked into in spite of being root (another user namespace, or a security module)", a.denied, a.seen)
+		gap("%d of %d processes may not be looked into; CAP_SYS_PTRACE in the host's user namespace is needed to name them", a.denied, a.seen)
 	case a.denied > 0:
 		gap("%d of %d processes belong to other users; run as root to name them", a.denied, a.seen)
 	case ownPIDs && a.complete && a.found < a.suspects:

@@ -151,7 +151,7 @@ func (w *fdWalker) process(ctx context.Context, pid int) {
 		if n <= 0 {
 			break
 		}
-		w.batch(dir, w.entries[:n], &h)
+		err = w.batch(dir, w.entries[:n], &h)
 	}
 	switch {
 	case errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM):
@@ -168,8 +168,9 @@ func (w *fdWalker) process(ctx context.Context, pid int) {
 }
 
 // batch looks at the descriptors of one getdents call. It allocates nothing
-// except for a socket that is wanted.
-func (w *fdWalker) batch(dir int, b []byte, h *holder) {
+// except for a socket that is wanted. The error is that the links may not be
+// read: root without CAP_SYS_PTRACE may list them all the same.
+func (w *fdWalker) batch(dir int, b []byte, h *holder) error {
 	for len(b) > 0 {
 		name, size := direntName(b)
 		b = b[size:]
@@ -177,27 +178,32 @@ func (w *fdWalker) batch(dir int, b []byte, h *holder) {
 			continue
 		}
 		h.fds++
-		inode, ok := socketInode(w.link[:readlinkAt(dir, name, w.link)])
+		n, errno := readlinkAt(dir, name, w.link)
+		if errno == unix.EACCES || errno == unix.EPERM {
+			return errno
+		}
+		inode, ok := socketInode(w.link[:n])
 		if !ok {
-			continue
+			continue // no socket, or closed meanwhile
 		}
 		if _, ok := w.wanted[inode]; ok {
 			h.inodes = append(h.inodes, inode)
 		}
 	}
+	return nil
 }
 
 // readlinkAt reads the link of that name in an open folder into buf and returns
-// how much it read, 0 on failure. The name must be followed by a zero byte, as
+// how much it read. The name must be followed by a zero byte, as
 // in the kernel's own buffer: unix.Readlinkat would copy it into a fresh
 // allocation, once for each of maybe a million descriptors.
-func readlinkAt(dir int, name, buf []byte) int {
+func readlinkAt(dir int, name, buf []byte) (int, unix.Errno) {
 	n, _, errno := unix.Syscall6(unix.SYS_READLINKAT, uintptr(dir),
 		uintptr(unsafe.Pointer(&name[0])), uintptr(unsafe.Pointer(&buf[0])), uintptr(len(buf)), 0, 0)
 	if errno != 0 {
-		return 0
+		return 0, errno
 	}
-	return int(n)
+	return int(n), 0
 }
 
 // socketInode reads the target of a descriptor's link, "socket:[12345]".

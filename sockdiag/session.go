@@ -26,7 +26,7 @@ type session struct {
 	// shared reads what all namespaces have in common.
 	shared func(ctx context.Context) (facts.Shared, []facts.Gap)
 	// atEnd runs right after the last reading of counters.
-	atEnd   func(ctx context.Context, w *facts.Window)
+	atEnd   func(ctx context.Context)
 	workers int
 
 	window  facts.Window
@@ -48,18 +48,23 @@ func (s *session) run(ctx context.Context) error {
 		s.window.SharedStart = s.readings(ctx, func(m *member) *facts.Snapshot { return &m.window.Start })
 		s.sample(ctx)
 	}
-	if err := context.Cause(ctx); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return cancelled(ctx)
 	}
 	s.window.SharedEnd = s.readings(ctx, func(m *member) *facts.Snapshot { return &m.window.End })
 	if s.atEnd != nil {
-		s.atEnd(ctx, &s.window)
+		s.atEnd(ctx)
 	}
 	s.walks(ctx, PhaseEnd, s.budget.end, func(m *member) *facts.Snapshot { return &m.window.End })
-	if err := context.Cause(ctx); err != nil {
-		return err
+	if ctx.Err() != nil {
+		return cancelled(ctx)
 	}
 	return s.assemble()
+}
+
+// cancelled says that the caller gave up.
+func cancelled(ctx context.Context) error {
+	return fmt.Errorf("sockdiag: collect: %w", context.Cause(ctx))
 }
 
 // since is the time from the start of the window in seconds.
@@ -73,7 +78,7 @@ func (s *session) walks(ctx context.Context, phase Phase, until time.Time, into 
 	s.progress(phase, 0)
 	s.inParallel(s.members, func(m *member) {
 		snapshot := into(m)
-		m.walk(ctx, snapshot)
+		m.walk(ctx, phase, snapshot)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.done++

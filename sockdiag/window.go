@@ -47,11 +47,13 @@ type Progress struct {
 // Phase is a part of a collection.
 type Phase string
 
-// The phases, in order. A single instant has no first walk and no sampling.
+// The phases, in order: a walk over all sockets, polls of the listeners, another
+// walk, and the search for the processes behind them. A single instant begins
+// with the second walk.
 const (
-	PhaseStart     Phase = "first walk"
+	PhaseStart     Phase = "start"
 	PhaseSampling  Phase = "sampling"
-	PhaseEnd       Phase = "second walk"
+	PhaseEnd       Phase = "end"
 	PhaseProcesses Phase = "processes"
 )
 

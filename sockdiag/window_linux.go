@@ -32,6 +32,11 @@ func Collect(ctx context.Context, o Options) (facts.Window, error) {
 	if err := checkProc(t); err != nil {
 		return facts.Window{}, err
 	}
+	dir, err := sysctl.OpenDir(t.sysctl(""))
+	if err != nil {
+		return facts.Window{}, err
+	}
+	defer dir.Close()
 	if len(o.Namespaces) == 0 {
 		self, err := netns.Self()
 		if err != nil {
@@ -40,7 +45,7 @@ func Collect(ctx context.Context, o Options) (facts.Window, error) {
 		defer self.Close()
 		o.Namespaces = []*netns.Handle{self}
 	}
-	s := newSession(ctx, t, o, began)
+	s := newSession(ctx, t, dir, o, began)
 	defer func() {
 		for _, m := range s.members {
 			m.src.close()
@@ -49,10 +54,11 @@ func Collect(ctx context.Context, o Options) (facts.Window, error) {
 	if err := s.run(ctx); err != nil {
 		return facts.Window{}, err
 	}
-	w := &s.window
-	if err := s.addProcesses(ctx, t); err != nil {
-		return facts.Window{}, err
+	s.addProcesses(ctx, t)
+	if ctx.Err() != nil {
+		return facts.Window{}, cancelled(ctx)
 	}
+	w := &s.window
 	w.Cost.WallSeconds = time.Since(began).Seconds()
 	w.Cost.CPUSeconds = cpuSeconds() - cpu
 	return *w, nil
@@ -74,7 +80,7 @@ func checkProc(t tree) error {
 }
 
 // newSession makes a session over the running kernel.
-func newSession(ctx context.Context, t tree, o Options, began time.Time) *session {
+func newSession(ctx context.Context, t tree, dir *sysctl.Dir, o Options, began time.Time) *session {
 	namespaceKeys, hostKeys := sysctl.Relevant()
 	s := &session{
 		options: o,
@@ -90,7 +96,7 @@ func newSession(ctx context.Context, t tree, o Options, began time.Time) *sessio
 		s.gap(facts.SourceBoundPorts, "this kernel does not show sockets that are bound without being connected (6.8 and later do)")
 	}
 	for _, h := range o.Namespaces {
-		m := &member{src: &liveSource{handle: h, tree: t, keys: namespaceKeys}}
+		m := &member{src: &liveSource{handle: h, tree: t, dir: dir, keys: namespaceKeys}}
 		m.window.Namespace = facts.Namespace{
 			Cookie: h.ID().Cookie, Inode: h.ID().Inode, Name: h.Name(), PIDs: slices.Clone(h.PIDs()), Self: h.IsSelf(),
 		}
@@ -103,7 +109,7 @@ func newSession(ctx context.Context, t tree, o Options, began time.Time) *sessio
 		gaps, _ := judge(list, failed) // none of them is required
 		return facts.Shared{Counters: r.counters, Gauges: r.gauges}, gaps
 	}
-	s.atEnd = func(ctx context.Context, w *facts.Window) { s.readOnce(ctx, t, hostKeys) }
+	s.atEnd = func(ctx context.Context) { s.readOnce(ctx, t, dir, hostKeys) }
 	return s
 }
 
@@ -113,14 +119,14 @@ func (s *session) gap(source facts.Source, format string, args ...any) {
 
 // readOnce reads what is read once per window: the host's settings and the
 // kernel log.
-func (s *session) readOnce(ctx context.Context, t tree, keys []sysctl.Key) {
+func (s *session) readOnce(ctx context.Context, t tree, dir *sysctl.Dir, keys []sysctl.Key) {
 	w := &s.window
 	var err error
 	w.Log, err = bounded(ctx, 2*logLimit, func() ([]facts.LogLine, error) { return readKernelLog(ctx, t) })
 	if err != nil {
 		s.gap(facts.SourceKernelLog, "%v", err)
 	}
-	w.HostSettings, err = bounded(ctx, settingsLimit, func() (map[string]string, error) { return readSettings(t, keys) })
+	w.HostSettings, err = bounded(ctx, settingsLimit, func() (map[string]string, error) { return readSettings(dir, keys) })
 	if err != nil {
 		s.gap(facts.SourceSettings, "%v", err)
 		return
@@ -130,12 +136,12 @@ func (s *session) readOnce(ctx context.Context, t tree, keys []sysctl.Key) {
 
 // addProcesses names who holds the suspects, and the containers of the
 // namespaces.
-func (s *session) addProcesses(ctx context.Context, t tree) error {
+func (s *session) addProcesses(ctx context.Context, t tree) {
 	w := &s.window
 	w.Host.Root = seesOthers(t)
 	if s.options.NoProcesses {
 		s.gap(facts.SourceProcesses, "not asked for")
-		return nil
+		return
 	}
 	s.progress(PhaseProcesses, s.options.Window)
 	var inodes []uint32
@@ -149,16 +155,12 @@ func (s *session) addProcesses(ctx context.Context, t tree) error {
 	limited, cancel := context.WithDeadlineCause(ctx, s.budget.processes, errDeadline)
 	defer cancel()
 	found, err := attribute(limited, t, inodes)
-	if err := ctx.Err(); err != nil {
-		return context.Cause(ctx)
-	}
 	if err != nil {
 		s.gap(facts.SourceProcesses, "%v", err)
-		return nil
+		return
 	}
 	w.Processes = found.processes
 	w.Gaps = append(w.Gaps, found.gaps(os.Geteuid() == 0, inOwnPIDNamespace(t))...)
-	return nil
 }
 
 // settingsLimit bounds the reading of some fifty small files.
@@ -168,6 +170,7 @@ const settingsLimit = time.Second
 type liveSource struct {
 	handle *netns.Handle
 	tree   tree
+	dir    *sysctl.Dir
 	keys   []sysctl.Key
 	polled *Conn
 }
@@ -186,7 +189,7 @@ func (l *liveSource) open(ctx context.Context) (map[string]string, error) {
 			if o.conn, err = Dial(); err != nil {
 				return err
 			}
-			o.settings, o.partial = readSettings(l.tree, l.keys)
+			o.settings, o.partial = readSettings(l.dir, l.keys)
 			return nil
 		})
 		return o, err
