@@ -2,10 +2,14 @@ package sockdiag
 
 import (
 	"context"
-	"net"
-	"net/netip"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
 )
@@ -25,67 +29,6 @@ func dial(t testing.TB) *Conn {
 	return c
 }
 
-func addrPort(t testing.TB, a net.Addr) netip.AddrPort {
-	t.Helper()
-	tcp, ok := a.(*net.TCPAddr)
-	if !ok {
-		t.Fatalf("address of type %T", a)
-	}
-	ap := tcp.AddrPort()
-	return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-}
-
-func TestSocketsFindsBothEndsOfAConnection(t *testing.T) {
-	t.Parallel()
-	for _, address := range []string{"127.0.0.1:0", "[::1]:0", ":0"} {
-		t.Run(address, func(t *testing.T) {
-			t.Parallel()
-			l, err := net.Listen("tcp", address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
-			client, err := net.Dial("tcp", net.JoinHostPort(map[string]string{"[::1]:0": "::1"}[address], portOf(t, l)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer client.Close()
-			want := map[[2]netip.AddrPort]bool{
-				{addrPort(t, client.LocalAddr()), addrPort(t, client.RemoteAddr())}: false,
-				{addrPort(t, client.RemoteAddr()), addrPort(t, client.LocalAddr())}: false,
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-			defer cancel()
-			for s, err := range dial(t).Sockets(ctx, Request{Attributes: AllAttributes}) {
-				if err != nil {
-					t.Fatal(err)
-				}
-				if _, ok := want[[2]netip.AddrPort{s.Local, s.Remote}]; !ok {
-					continue
-				}
-				want[[2]netip.AddrPort{s.Local, s.Remote}] = true
-				if s.State != facts.Established || !s.Info.Has(facts.InfoBytesRecv) || !s.Mem.Known || s.Congestion == "" {
-					t.Errorf("got %+v, want an established socket with all attributes", *s)
-				}
-			}
-			for ends, seen := range want {
-				if !seen {
-					t.Errorf("%v is missing", ends)
-				}
-			}
-		})
-	}
-}
-
-func portOf(t testing.TB, l net.Listener) string {
-	t.Helper()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
-
 func TestShowsBound(t *testing.T) {
 	t.Parallel()
 	shows, err := ShowsBound(t.Context())
@@ -93,4 +36,125 @@ func TestShowsBound(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("bound sockets shown: %v", shows)
+}
+
+// TestReceiveWithoutAnswer waits for a kernel that owes nothing.
+func TestReceiveWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	c := dial(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := c.dump.receive(ctx, make([]byte, bufferLen)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got %v, want the deadline", err)
+	}
+}
+
+func TestSocketsAfterDeadline(t *testing.T) {
+	t.Parallel()
+	c := dial(t)
+	ctx, cancel := context.WithDeadline(t.Context(), time.Unix(0, 0))
+	defer cancel()
+	for s, err := range c.Sockets(ctx, Request{}) {
+		if s != nil || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("got %v and %v, want the deadline", s, err)
+		}
+	}
+	collect(t, c.Sockets(t.Context(), Request{})) // and it still works
+}
+
+// TestReceiveIntoLittleRoom has a message cut off.
+func TestReceiveIntoLittleRoom(t *testing.T) {
+	t.Parallel()
+	c := dialIn(t, newZoo(t).ns)
+	c.walk.buf = make([]byte, 24)
+	for _, want := range []error{errTruncated, ErrUnusable} {
+		var got error
+		for _, err := range c.Sockets(t.Context(), Request{}) {
+			got = err
+		}
+		if !errors.Is(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}
+}
+
+// TestUnknownFamilyIsUnsupported asks the running kernel for a family without
+// TCP, as a kernel without the handler would answer.
+func TestUnknownFamilyIsUnsupported(t *testing.T) {
+	t.Parallel()
+	var got error
+	for _, err := range dial(t).Sockets(t.Context(), Request{Family: 99}) {
+		got = err
+	}
+	if !errors.Is(got, errors.ErrUnsupported) {
+		t.Errorf("got %v, want unsupported", got)
+	}
+}
+
+// TestSocketsWithoutPrivilege sees everybody's sockets, but no marks.
+func TestSocketsWithoutPrivilege(t *testing.T) {
+	t.Parallel()
+	z := newZoo(t)
+	var sockets []facts.Socket
+	// Only one thread gives up its rights. It ends with its goroutine, which
+	// leaves it locked.
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		done <- z.asNobody(func() error {
+			c, err := Dial()
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			for s, err := range c.Sockets(t.Context(), Request{Attributes: AllAttributes}) {
+				if err != nil {
+					return err
+				}
+				sockets = append(sockets, *s)
+			}
+			return nil
+		})
+	}()
+	err := <-done
+	if errors.Is(err, unix.EINVAL) && os.Getenv("CI") == "" {
+		t.Skip("a user namespace with one user has no nobody")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range z.animals {
+		s := a.find(sockets)
+		if s == nil || s.Owned() != (a.fd >= 0) || s.Mark.Known() {
+			t.Errorf("%s: got %+v, want its owner and no mark", a.name, s)
+		}
+	}
+}
+
+// asNobody moves the calling thread into the namespace of the zoo, gives up all
+// privileges and calls f. There is no way back.
+func (z *zoo) asNobody(f func() error) error {
+	here := make(chan int)
+	leave := make(chan struct{})
+	go func() {
+		_ = z.ns.Do(func() error {
+			here <- unix.Gettid()
+			<-leave
+			return nil
+		})
+	}()
+	defer close(leave)
+	fd, err := unix.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", <-here), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("open", err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
+		return os.NewSyscallError("setns", err)
+	}
+	const nobody = 65534
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, nobody, nobody, nobody); errno != 0 {
+		return os.NewSyscallError("setresuid", errno)
+	}
+	return f()
 }

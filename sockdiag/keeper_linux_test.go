@@ -100,6 +100,7 @@ func (k *keeper) synSent() error {
 	if _, err := k.client(l, true); err != nil { // backlog 0 holds one
 		return err
 	}
+	k.z.restless = append(k.z.restless, k.port)
 	c, err := k.client(l, false)
 	if err != nil {
 		return err
@@ -239,6 +240,7 @@ func (k *keeper) stuck() (p pair, err error) {
 	if p, err = k.connected(); err != nil {
 		return p, err
 	}
+	k.z.restless = append(k.z.restless, k.port)
 	if err := unix.SetNonblock(p.server, true); err != nil {
 		return p, os.NewSyscallError("fcntl", err)
 	}
