@@ -14,6 +14,9 @@ type Destination struct {
 	// AtStart is how many ports of the range it used when the window began.
 	AtStart uint64
 	Owners  []*facts.Process
+	// OwnerGuessed tells that no socket named the owner (TIME_WAIT has none):
+	// Owners is then the only process that lives in the namespace.
+	OwnerGuessed bool
 }
 
 // UsedRatio returns the share of the usable ports that are taken.
@@ -44,6 +47,22 @@ func (n *Namespace) destinations() []Destination {
 			AtStart: before[key{d.Source.String(), d.Dest.String()}],
 			Owners:  n.Owners(d.Inodes...),
 		}
+		if only := n.onlyMember(); len(out[i].Owners) == 0 && only != nil {
+			out[i].Owners, out[i].OwnerGuessed = []*facts.Process{only}, true
+		}
 	}
 	return out
+}
+
+// onlyMember returns the process of a namespace in which just one lives.
+func (n *Namespace) onlyMember() *facts.Process {
+	if len(n.ID.PIDs) != 1 {
+		return nil
+	}
+	for i := range n.view.Window.Processes {
+		if p := &n.view.Window.Processes[i]; p.PID == n.ID.PIDs[0] {
+			return p
+		}
+	}
+	return nil
 }

@@ -40,7 +40,10 @@ func causeOfOverflow(n *model.Namespace, g *acceptGroup, owners []*facts.Process
 	}
 	somaxconn := n.Settings.Somaxconn
 	switch {
-	case int(l.Limit) >= somaxconn:
+	case int(l.Limit) > somaxconn:
+		return verdictOnCause{"somaxconn", KernelLimit, Possible,
+			fmt.Sprintf("net.core.somaxconn is %d now and would cut the limit of %d at the next listen(); what the application asks for is unknown; %s", somaxconn, l.Limit, stood)}
+	case int(l.Limit) == somaxconn:
 		return verdictOnCause{"somaxconn", KernelLimit, Likely,
 			fmt.Sprintf("the limit equals net.core.somaxconn (%d), which cuts every larger backlog; %s", somaxconn, stood)}
 	case staleLimit(n, l):

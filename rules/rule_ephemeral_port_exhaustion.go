@@ -53,6 +53,10 @@ func portsFinding(p *Pass, d *model.Destination) Finding {
 		f.Severity = Critical
 	}
 	f.Cause, f.Actor, f.Explanation = whyPorts(p, d)
+	if d.OwnerGuessed {
+		f.Confidence = Possible
+		f.Explanation += "; TIME_WAIT has no owner, but no other process lives in this namespace"
+	}
 	f.Evidence = portsEvidence(p.Ns, d)
 	f.Prescriptions = prescribePorts(p.Ns, d, f)
 	return f
