@@ -2,6 +2,9 @@ package rules
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
 	"github.com/tcpdoctor/tcpdoctor/model"
@@ -121,11 +124,19 @@ func prescribePorts(n *model.Namespace, d *model.Destination, f Finding) []Presc
 	}
 	if wide := widerRange(n); wide.Size() > n.Settings.PortRange.Size() {
 		value := fmt.Sprintf("%d %d", wide.Low, wide.High)
+		if ports := servicesIn(n, wide); ports != "" {
+			out = append(out, setting(n, model.KeyReservedPorts, "", Includes, ports,
+				fmt.Sprintf("first keep connect() off the services' ports: add %s to %s", ports, model.KeyReservedPorts),
+				model.Effect{Verdict: model.Helps, Reason: "a service whose port a connection has taken cannot start again"}))
+		}
 		out = append(out, setting(n, model.KeyPortRange, "", Exactly, value,
-			fmt.Sprintf("sysctl -w %s=%q, and reserve the ports of services in it", model.KeyPortRange, value),
+			fmt.Sprintf("sysctl -w %s=%q", model.KeyPortRange, value),
 			predict(model.PortChange{Range: facts.Some(wide)})))
 	}
-	if d.States[facts.TimeWait] > 0 {
+	switch waiting := d.States[facts.TimeWait]; {
+	case waiting > 0 && 5*waiting < d.InRange:
+		out = append(out, not(model.KeyTWReuse, model.Effect{Verdict: model.NoEffect, Reason: "hardly any of the ports waits in TIME_WAIT"}))
+	case waiting > 0:
 		out = append(out, onlyIfItHelps(setting(n, model.KeyTWReuse, "", Exactly, "1", "sysctl -w "+model.KeyTWReuse+"=1",
 			predict(model.PortChange{TWReuse: facts.Some(1)}))))
 	}
@@ -135,6 +146,20 @@ func prescribePorts(n *model.Namespace, d *model.Destination, f Finding) []Presc
 		not("net.ipv4.tcp_fin_timeout", predict(model.PortChange{FinTimeout: facts.Some(n.Settings.FinTimeout / 2)})),
 		not("net.ipv4.tcp_max_tw_buckets", predict(model.PortChange{MaxTWBuckets: facts.Some(n.Settings.MaxTWBuckets / 2)})))
 	return out
+}
+
+// servicesIn lists the ports that listeners hold in a range but outside the
+// present one, where a wider range would let connect() take them.
+func servicesIn(n *model.Namespace, wide model.PortRange) string {
+	var ports []string
+	for i := range n.Listeners {
+		port := n.Listeners[i].Local.Port()
+		text := strconv.Itoa(int(port))
+		if wide.Has(port) && !n.Settings.PortRange.Has(port) && !slices.Contains(ports, text) {
+			ports = append(ports, text)
+		}
+	}
+	return strings.Join(ports, ",")
 }
 
 // widerRange is the widest range worth proposing: above the ports that
