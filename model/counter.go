@@ -47,6 +47,7 @@ const (
 	CTCPChallengeACK        Counter = "TcpExt.TCPChallengeACK"
 	CTCPSYNChallenge        Counter = "TcpExt.TCPSYNChallenge"
 	CTCPACKSkippedSynRecv   Counter = "TcpExt.TCPACKSkippedSynRecv"
+	CTCPACKSkippedFinWait2  Counter = "TcpExt.TCPACKSkippedFinWait2"
 	CTCPACKSkippedTimeWait  Counter = "TcpExt.TCPACKSkippedTimeWait"
 	CTCPACKSkippedChallenge Counter = "TcpExt.TCPACKSkippedChallenge"
 	CTCPKeepAlive           Counter = "TcpExt.TCPKeepAlive"
