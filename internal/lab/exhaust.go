@@ -24,6 +24,11 @@ func usePorts(ctx context.Context, s *Stage, spec Client) error {
 	if err := s.SetClient("net.ipv4.ip_local_port_range", fmt.Sprintf("%d %d", first, lastPort)); err != nil {
 		return err
 	}
+	if spec.Hold < 0 {
+		if err := s.NeedDescriptors(s.Size); err != nil {
+			return err
+		}
+	}
 	if _, err := s.StartServer(ctx, Server{Comm: "lab-upstream", Backlog: 4096}); err != nil {
 		return err
 	}

@@ -9,6 +9,9 @@ const fillPerSecond = 4000
 // that never closes holds Size connections in CLOSE_WAIT. Then they go on coming
 // at PerSecond.
 func forsake(ctx context.Context, s *Stage, server Server, payload []byte) error {
+	if err := s.NeedDescriptors(s.Size); err != nil {
+		return err
+	}
 	actor, err := s.StartServer(ctx, server)
 	if err != nil {
 		return err

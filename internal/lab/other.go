@@ -33,6 +33,10 @@ func Sockets(*netns.Handle, ...State) ([]Socket, error) {
 	return nil, fmt.Errorf("lab: dump sockets: %w", unsupported("socket diagnosis"))
 }
 
+func descriptorLimit() (uint64, error) {
+	return 0, fmt.Errorf("lab: %w", unsupported("descriptor limits"))
+}
+
 func actorAttributes() *syscall.SysProcAttr { return nil }
 
 func play(part, io.Reader, io.Writer) error { return unsupported("actors") }

@@ -86,6 +86,15 @@ func limitDescriptors(count uint64) error {
 	return os.NewSyscallError("setrlimit", unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
 }
 
+// descriptorLimit is how many files a process here may open at most.
+func descriptorLimit() (uint64, error) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0, fmt.Errorf("lab: %w", os.NewSyscallError("getrlimit", err))
+	}
+	return limit.Max, nil
+}
+
 func (s *serverLoop) step(now time.Time) error {
 	// At full speed the listeners wake the loop; at a pace the clock does.
 	eager := !s.spec.Stalled && s.pace.perSecond == 0 && !now.Before(s.resume)

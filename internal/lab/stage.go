@@ -119,6 +119,17 @@ func (s *Stage) OpenPeer() (*Peer, error) {
 	return p, nil
 }
 
+// NeedDescriptors fails unless one process may open count files and a few more.
+func (s *Stage) NeedDescriptors(count int) error {
+	const more = 64
+	limit, err := descriptorLimit()
+	if err == nil && limit < uint64(count+more) {
+		err = fmt.Errorf("lab: a process of %s needs %d descriptors, but the hard limit here is %d (ulimit -Hn)",
+			s.fault, count+more, limit)
+	}
+	return err
+}
+
 // Go runs something beside Run. An error ends the stage.
 func (s *Stage) Go(fn func() error) {
 	s.work.Go(func() {
