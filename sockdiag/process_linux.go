@@ -106,6 +106,18 @@ func netnsInode(dir string) uint64 {
 	return n
 }
 
+// deserted reports whether none of the processes is in the network namespace
+// any more. One that cannot be looked at may still be there.
+func deserted(t tree, inode uint64, pids []int) bool {
+	for _, pid := range pids {
+		dir := filepath.Join(t.proc, strconv.Itoa(pid))
+		if _, err := os.Readlink(filepath.Join(dir, "ns/net")); errors.Is(err, fs.ErrPermission) || netnsInode(dir) == inode {
+			return false
+		}
+	}
+	return true
+}
+
 // isKernelThread reports whether a process is a thread of the kernel, which
 // never holds descriptors.
 func isKernelThread(root procfs.FS, pid int) bool {

@@ -137,6 +137,21 @@ func TestAttributeEndsWithContext(t *testing.T) {
 	}
 }
 
+func TestContainerOf(t *testing.T) {
+	t.Parallel()
+	id := strings.Repeat("ab", containerIDLen/2)
+	proc := writeTree(t, map[string]string{
+		"7/cgroup": "4:memory:/docker/" + id + "\n0::/\n",
+		"8/cgroup": "0::/system.slice/nginx.service\n",
+		"9/cgroup": "nonsense\n",
+	})
+	for pid, want := range map[int]string{7: id, 8: "", 9: "", 10: ""} {
+		if got := containerOf(tree{proc: proc}, pid); got != want {
+			t.Errorf("process %d: got %q, want %q", pid, got, want)
+		}
+	}
+}
+
 func TestAttributeWithoutProc(t *testing.T) {
 	t.Parallel()
 	_, err := attribute(t.Context(), tree{proc: t.TempDir() + "/none"}, nil)

@@ -30,7 +30,7 @@ type holder struct {
 // walkResult is what a walk over all descriptors found.
 type walkResult struct {
 	holders  []holder // by process ID
-	seen     int      // processes listed
+	seen     int      // processes with descriptors, so no kernel threads
 	denied   []int    // those whose descriptors may not be listed
 	complete bool
 }
@@ -156,8 +156,10 @@ func (w *fdWalker) process(ctx context.Context, pid int) {
 	switch {
 	case errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM):
 		w.denied = append(w.denied, pid)
-	case err != nil:
-		return // it has ended
+		w.seen++
+		return
+	case err != nil || h.fds == 0:
+		return // it has ended, or is a thread of the kernel
 	}
 	w.seen++
 	if len(h.inodes) > 0 {

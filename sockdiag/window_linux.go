@@ -143,14 +143,13 @@ func (s *session) addProcesses(ctx context.Context, t tree) {
 		s.gap(facts.SourceProcesses, "not asked for")
 		return
 	}
+	s.done = 0
 	s.progress(PhaseProcesses, s.options.Window)
 	var inodes []uint32
 	for i := range w.Namespaces {
 		n := &w.Namespaces[i]
 		inodes = append(inodes, n.Suspects()...)
-		if pids := n.Namespace.PIDs; len(pids) > 0 && pids[0] != 1 && !n.Namespace.Self {
-			n.Namespace.Container = containerOf(t, pids[0])
-		}
+		s.addMembers(t, n)
 	}
 	limited, cancel := context.WithDeadlineCause(ctx, s.budget.processes, errDeadline)
 	defer cancel()
@@ -161,6 +160,24 @@ func (s *session) addProcesses(ctx context.Context, t tree) {
 	}
 	w.Processes = found.processes
 	w.Gaps = append(w.Gaps, found.gaps(os.Geteuid() == 0, inOwnPIDNamespace(t))...)
+}
+
+// addMembers names the container of a namespace, and says when whoever lived in
+// it left during the window: the open handle keeps the namespace readable, but
+// what it shows then is only what they left behind.
+func (s *session) addMembers(t tree, n *facts.NamespaceWindow) {
+	pids := n.Namespace.PIDs
+	if len(pids) == 0 || n.Namespace.Self {
+		return
+	}
+	if pids[0] != 1 { // the host's first process is in no container
+		n.Namespace.Container = containerOf(t, pids[0])
+	}
+	if s.options.Window > 0 && deserted(t, n.Namespace.Inode, pids) {
+		n.Gaps = append(n.Gaps, facts.Gap{
+			Source: facts.SourceNamespaces, Reason: "every process that was seen in this namespace at first has left it during the window",
+		})
+	}
 }
 
 // settingsLimit bounds the reading of some fifty small files.

@@ -246,6 +246,49 @@ func TestCollectWithoutOneNamespace(t *testing.T) {
 	}
 }
 
+// TestCollectSeesNamespaceDeserted ends the only process of a namespace in the
+// middle of the window.
+func TestCollectSeesNamespaceDeserted(t *testing.T) {
+	t.Parallel()
+	child := exec.Command("cat")
+	stdin, err := child.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := freshNamespace(t).Do(child.Start); err != nil {
+		t.Fatal(err)
+	}
+	h, err := netns.Open(fmt.Sprint(child.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	left := func() bool {
+		w, err := Collect(t.Context(), Options{
+			Window: 100 * time.Millisecond, Namespaces: []*netns.Handle{h},
+			Progress: func(p Progress) {
+				if p.Phase == PhaseEnd && stdin != nil {
+					_, stdin = stdin.Close(), nil
+					_ = child.Wait()
+				}
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(w.Namespaces[0].Gaps, func(g facts.Gap) bool { return g.Source == facts.SourceNamespaces })
+	}
+	closer := stdin
+	stdin = nil // the first time nobody leaves
+	if left() {
+		t.Error("got a gap although the process is still there")
+	}
+	stdin = closer
+	if !left() {
+		t.Error("got no gap although the process has ended")
+	}
+}
+
 func TestCollectWithoutProc(t *testing.T) {
 	t.Parallel()
 	empty := t.TempDir()
