@@ -115,12 +115,8 @@ func NewTarget(o TargetOptions) (*Target, error) {
 
 // findIdentity asks the kernel who the namespace is.
 func findIdentity(o TargetOptions) (Identity, error) {
-	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	if err != nil {
-		return Identity{}, fmt.Errorf("sysctl: identify the boot: %w", err)
-	}
-	id := Identity{BootID: strings.TrimSpace(string(boot)), Cookie: o.Namespace.ID().Cookie}
-	err = o.Namespace.Do(func() error {
+	id := Identity{BootID: currentBoot(), Cookie: o.Namespace.ID().Cookie}
+	err := o.Namespace.Do(func() error {
 		// The host's own parameters are absent in every other namespace.
 		_, err := o.Tree.ReadRaw(keyNetdevBacklog)
 		id.Initial = err == nil
