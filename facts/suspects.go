@@ -50,3 +50,20 @@ func (s *suspects) add(inodes ...uint32) {
 		s.list = append(s.list, inode)
 	}
 }
+
+// ownerlessFrom is how many TIME_WAIT a group without any owner must have for
+// its namespace's members to be worth looking up.
+const ownerlessFrom = 8
+
+// Ownerless reports whether one of the largest groups of outbound connections
+// is in TIME_WAIT throughout: no socket of it tells a process, so that only the
+// namespace's members can.
+func (n *NamespaceWindow) Ownerless() bool {
+	dests := n.End.Census.Destinations
+	for i := range dests[:min(len(dests), suspectGroups)] {
+		if d := &dests[i]; len(d.Inodes) == 0 && d.States[TimeWait] >= ownerlessFrom {
+			return true
+		}
+	}
+	return false
+}

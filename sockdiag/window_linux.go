@@ -160,6 +160,7 @@ func (s *session) addProcesses(ctx context.Context, t tree) {
 	}
 	w.Processes = found.processes
 	w.Gaps = append(w.Gaps, found.gaps(os.Geteuid() == 0, inOwnPIDNamespace(t))...)
+	s.addOnlyMembers(limited, t)
 }
 
 // addMembers names the container of a namespace, and says when whoever lived in
