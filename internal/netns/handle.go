@@ -60,6 +60,10 @@ func (h *Handle) PIDCount() int { return h.pidCount }
 // both hold their namespace alive.
 func (h *Handle) Same(other *Handle) bool { return h.id.Inode == other.id.Inode }
 
+// Fd returns the descriptor that holds the namespace open, to hand to the kernel
+// in a request that names a namespace. It is good until Close.
+func (h *Handle) Fd() int { return int(h.file.Fd()) }
+
 // Close lets go of the namespace.
 func (h *Handle) Close() error { return h.file.Close() }
 
