@@ -7,9 +7,10 @@ import (
 var ephemeralTimeWait = Fault{
 	Name:  "ephemeral-port-exhaustion-time-wait",
 	Title: "local ports, used up by TIME_WAIT",
-	Doc: `A client closes each connection first, so its port stays in TIME_WAIT for 60 s. It
-has 16,384 ports (size) to choose from, as many as IANA sets aside for the purpose, and
-connects to one destination as fast as it can until none is left.`,
+	Doc: `A client keeps 50 connections open and closes all others first, so their ports stay
+in TIME_WAIT for 60 s. It has 16,384 ports (size) to choose from, as many as IANA sets
+aside for the purpose, and connects to one destination as fast as it can until none is
+left.`,
 	Expect: Expect{
 		ID: "ephemeral-port-exhaustion", Cause: "time-wait", Severity: "warning", Culprit: ClientSide,
 	},
