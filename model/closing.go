@@ -17,12 +17,42 @@ func EffectiveOrphanRetries(setting int, unreachable bool) int {
 	return setting
 }
 
+// retryLife returns when a connection with unanswered data or FIN gives up,
+// from its first transmission. The kernel compares the time since the first
+// repeat with what that many repeats take from the shortest timeout
+// (retransmits_timed_out, tcp_model_timeout), at its timer firings only, so
+// that lateness decides: few repeats miss the mark by a hair and wait for one
+// more firing, many are late enough to reach it.
+func retryLife(repeats int, rto time.Duration, s Settings) time.Duration {
+	budget := backoffTime(repeats, s.rtoMin(), s.rtoMax())
+	interval := max(rto, s.rtoMin())
+	at, late := interval, time.Duration(0)
+	first := at
+	for at-first+late < budget {
+		interval = min(2*interval, s.rtoMax())
+		at += interval
+		late += lateness(interval)
+	}
+	return at
+}
+
+// lateness returns by how much a timer of this length is late on average: half
+// of the granularity of its level of the timer wheel, at 250 ticks a second
+// (kernel/time/timer.c: eight times coarser for each level).
+func lateness(d time.Duration) time.Duration {
+	tick := 4 * time.Millisecond
+	granularity := tick
+	for reach := 64 * tick; d >= reach; reach *= 8 {
+		granularity *= 8
+	}
+	return granularity / 2
+}
+
 // OrphanLife returns how long an orphan in FIN_WAIT1, LAST_ACK or CLOSING is
-// kept when its peer is silent, counted from its first retransmission, for its
-// retransmission timeout (200 ms on a near path). The last timer closes it
-// without any segment.
+// kept when its peer is silent, for its retransmission timeout (200 ms on a
+// near path; 0 means that). The last timer closes it without any segment.
 func OrphanLife(s Settings, rto time.Duration) time.Duration {
-	return backoffTime(EffectiveOrphanRetries(s.OrphanRetries, false), max(rto, s.rtoMin()), s.rtoMax())
+	return retryLife(EffectiveOrphanRetries(s.OrphanRetries, false), rto, s)
 }
 
 // OrphanProbeLife returns how long an orphan whose peer keeps its window shut
@@ -37,11 +67,8 @@ func OrphanProbeLife(s Settings, rto time.Duration) time.Duration {
 }
 
 // DataLife returns how long a connection that a process still owns survives
-// unanswered data or an unanswered FIN: tcp_retries2 counted from the shortest
-// timeout (retransmits_timed_out), about 924 s for 15.
-func DataLife(s Settings) time.Duration {
-	return backoffTime(s.Retries2, s.rtoMin(), s.rtoMax())
-}
+// unanswered data or an unanswered FIN: tcp_retries2, about 924 s for 15.
+func DataLife(s Settings) time.Duration { return retryLife(s.Retries2, 0, s) }
 
 // KeepaliveLife returns after how much silence keepalive ends a connection
 // whose socket asked for it.

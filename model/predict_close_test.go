@@ -111,7 +111,7 @@ func TestPredictClosing(t *testing.T) {
 		{"FIN_WAIT2 15 without a rate", fin(noRate, 15*time.Second), FigureFinWait2, 6000, 1500},
 		{"syn_retries 3", syn(131, 3), FigureLifetime, 131, 19},
 		{"syn_retries 3", syn(131, 3), FigurePopulation, 131, 19},
-		{"orphans", PredictOrphanRetries(silent, s, 2), FigurePopulation, 1000, 13.69863},
+		{"orphans", PredictOrphanRetries(silent, s, 2), FigurePopulation, 1000, 29.35421},
 		{"dial rate", PredictSynRetries(DialLoad{Count: 5, AttemptsPerSecond: 2}, s, 3), FigurePopulation, 5, 38},
 		{"limit", PredictLimit(LimitLoad{Used: 100, Limit: 100, RefusedPerSecond: 5, GrowthPerSecond: 10}, 200), FigurePostponed, 0, 10},
 		{"limit", PredictLimit(LimitLoad{Used: 100, Limit: 100, RefusedPerSecond: 5}, 200), FigureDrops, 5, 0},
