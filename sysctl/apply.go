@@ -42,6 +42,9 @@ type Receipt struct {
 	Changed bool
 	// Entry is the journal's record; zero when nothing was written.
 	Entry Entry
+	// Warning says that the change is made and recorded, but that the disk did not
+	// promise to keep the record; nil otherwise.
+	Warning error
 
 	journal *Journal
 	target  *Target
@@ -78,7 +81,8 @@ type application struct {
 	o ApplyOptions
 	e Entry
 
-	staged string // the configuration file, waiting to be put in its place
+	staged  string // the configuration file, waiting to be put in its place
+	warning error
 }
 
 // Apply carries the plan out, all or nothing: it records what it is about to do,
@@ -112,7 +116,7 @@ func (p Plan) Apply(ctx context.Context, j *Journal, t *Target, o ApplyOptions) 
 	if err := a.run(ctx); err != nil {
 		return nil, err
 	}
-	r.Changed, r.Entry = true, a.e
+	r.Changed, r.Entry, r.Warning = true, a.e, a.warning
 	return r, nil
 }
 
@@ -272,6 +276,12 @@ func (a *application) run(ctx context.Context) error {
 			a.e.Phase = PhasePending
 		}
 		if err = a.j.put(&a.e); err == nil {
+			return nil
+		}
+		// The record is in its place and only the last sync failed: an undo now could
+		// not be recorded either, and would leave a record that is wrong.
+		if e, getErr := a.j.Get(a.e.ID); getErr == nil && e.Phase == a.e.Phase {
+			a.warning = err
 			return nil
 		}
 	}

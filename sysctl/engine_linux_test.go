@@ -29,7 +29,7 @@ type bench struct {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{t: t, ns: freshNetns(t), tree: openProc(t), dir: t.TempDir()}
+	b := &bench{t: t, ns: freshNetns(t), tree: openProc(t), dir: fastDir(t)}
 	target, err := NewTarget(TargetOptions{Tree: b.tree, Namespace: b.ns, Name: "bench"})
 	if err != nil {
 		t.Fatal(err)
@@ -40,6 +40,22 @@ func newBench(t *testing.T) *bench {
 	b.target = target
 	b.journal = b.newJournal(nil)
 	return b
+}
+
+// fastDir returns a temporary folder in memory where there is one: the tests sync
+// thousands of files.
+func fastDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "tcpdoctor-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }
 
 // newJournal is what a new process would open.

@@ -61,6 +61,9 @@ func (j *Journal) lock(ctx context.Context) (func(), error) {
 	}
 	return func() {
 		_ = f.Truncate(0)
+		// Closing alone would not do: a child between fork and exec still holds a
+		// duplicate of the descriptor, and with it the lock.
+		_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
 		_ = f.Close()
 	}, nil
 }
