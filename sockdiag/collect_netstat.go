@@ -74,6 +74,7 @@ func (r *reading) put(name, number string) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		r.gauges[name] = v
+		delete(r.counters, name) // should a name ever come twice
 		return nil
 	}
 	v, err := strconv.ParseUint(number, 10, 64)
@@ -81,6 +82,7 @@ func (r *reading) put(name, number string) error {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	r.counters[name] = v
+	delete(r.gauges, name)
 	return nil
 }
 
