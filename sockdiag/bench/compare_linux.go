@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -16,7 +18,7 @@ import (
 	"github.com/tcpdoctor/tcpdoctor/internal/netns"
 )
 
-// The methods, in the order of the table.
+// The methods.
 const (
 	methodFloor    = "floor"
 	methodCensus   = "census"
@@ -26,22 +28,42 @@ const (
 	methodLibrary  = "netlink"
 	methodProcfs   = "procfs"
 	methodListener = "listeners"
+	methodBareFD   = "bare"
+	methodHolders  = "holders"
 )
 
-var methods = []struct{ name, what string }{
-	{methodFloor, "bare receive loop, same attributes"},
-	{methodCensus, "our census: TCP_INFO, SKMEMINFO, CONG, CGROUP_ID, reduced"},
-	{methodWalk, "our walk alone, decoded and counted"},
-	{methodSS, "ss -tanH, output discarded"},
-	{methodSSInfo, "ss -taniH, output discarded"},
-	{methodLibrary, "netlink.SocketDiagTCPInfo, both families"},
-	{methodProcfs, "procfs NetTCP and NetTCP6"},
-	{methodListener, "our poll of the listeners, each of 200"},
-}
+// method is one way of doing it.
+type method struct{ name, what string }
 
-// compare makes the sockets, runs every method in every round, and prints the
-// table.
+// The methods in the order of their table. The first is what the others are
+// compared with.
+var (
+	walks = []method{
+		{methodFloor, "bare receive loop, same attributes"},
+		{methodCensus, "our census: TCP_INFO, SKMEMINFO, CONG, CGROUP_ID, reduced"},
+		{methodWalk, "our walk alone, decoded and counted"},
+		{methodSS, "ss -tanH, output discarded"},
+		{methodSSInfo, "ss -taniH, output discarded"},
+		{methodLibrary, "netlink.SocketDiagTCPInfo, both families"},
+		{methodProcfs, "procfs NetTCP and NetTCP6"},
+		{methodListener, "our poll of the listeners, each of 200"},
+	}
+	attributions = []method{
+		{methodBareFD, "bare walk of /proc/*/fd, one thread"},
+		{methodHolders, "our search for the owners"},
+	}
+)
+
+// compare makes what is to be looked at, runs every method in every round, and
+// prints the table.
 func compare(ctx context.Context, o options) error {
+	methods, title := walks, fmt.Sprintf("%d sockets", o.sockets)
+	if o.attribution {
+		methods, title = attributions, fmt.Sprintf("%d sockets in CLOSE_WAIT among %d descriptors", o.closeWait, o.descriptors)
+	}
+	if only := strings.Split(o.methods, ","); o.methods != "" {
+		methods = slices.DeleteFunc(slices.Clone(methods), func(m method) bool { return !slices.Contains(only, m.name) })
+	}
 	ns, err := netns.New()
 	if err != nil {
 		return err
@@ -56,17 +78,13 @@ func compare(ctx context.Context, o options) error {
 		return err
 	}
 	defer stopHolders(holders)
-	fmt.Fprintf(os.Stderr, "bench: %d sockets in %d processes after %s\n",
-		o.sockets, len(holders), time.Since(start).Round(time.Millisecond))
+	fmt.Fprintf(os.Stderr, "bench: %s in %d processes after %s\n", title, len(holders), time.Since(start).Round(time.Millisecond))
 
 	results := make(map[string][]result)
 	for round := range o.rounds {
 		for i := range methods {
 			// Every round begins with another method.
 			m := methods[(i+round)%len(methods)].name
-			if o.methods != "" && !slices.Contains(strings.Split(o.methods, ","), m) {
-				continue
-			}
 			r, err := runMethod(ctx, ns, m)
 			if err != nil {
 				return fmt.Errorf("%s: %w", m, err)
@@ -78,7 +96,8 @@ func compare(ctx context.Context, o options) error {
 	if err := describeMachine(os.Stdout); err != nil {
 		return err
 	}
-	return printTable(results, o)
+	fmt.Printf("\n%s, medians of %d rounds\n", title, o.rounds)
+	return printTable(methods, results)
 }
 
 func loopbackUp() error {
@@ -132,34 +151,33 @@ func runForeign(ctx context.Context, ns *netns.Handle, name string, args ...stri
 	return r, nil
 }
 
-// printTable writes medians over the rounds, and what they are of the floor.
-func printTable(results map[string][]result, o options) error {
+// printTable writes medians over the rounds, and what they are of the first.
+func printTable(methods []method, results map[string][]result) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "\n%d sockets, %d rounds, medians\n", o.sockets, o.rounds)
-	fmt.Fprintln(w, "method\twall\tbest\tworst\tof floor\tCPU\tper socket\tpeak MiB\tsockets\t")
-	floor := wallOf(results[methodFloor])
+	fmt.Fprintln(w, "method\twall\tbest\tworst\tof the first\tCPU\tof the first\tpeak MiB\tcount\t")
+	firstWall, firstCPU := wallOf(results[methods[0].name]), cpuOf(results[methods[0].name])
 	for _, m := range methods {
 		runs := results[m.name]
-		if len(runs) == 0 {
-			continue
-		}
-		wall := wallOf(runs)
-		slices.SortFunc(runs, func(a, b result) int { return int(a.Wall - b.Wall) })
+		wall, cpu := wallOf(runs), cpuOf(runs)
+		slices.SortFunc(runs, func(a, b result) int { return cmp.Compare(a.Wall, b.Wall) })
 		last := runs[len(runs)-1]
-		ratio := "-"
-		if floor > 0 && m.name != methodListener {
-			ratio = fmt.Sprintf("%.2f", float64(wall)/float64(floor))
+		ofWall, ofCPU := ratio(wall, firstWall), ratio(cpu, firstCPU)
+		if m.name == methodListener {
+			ofWall, ofCPU = "-", "-" // it does something else
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1f\t%d\t\n", m.what, short(wall), short(runs[0].Wall),
-			short(last.Wall), ratio, short(cpuOf(runs)), wall/time.Duration(max(o.sockets, 1)), peakOf(runs), last.Sockets)
+		count := "-"
+		if last.Count > 0 {
+			count = strconv.Itoa(last.Count)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%.1f\t%s\t\n", m.what, short(wall), short(runs[0].Wall),
+			short(last.Wall), ofWall, short(cpu), ofCPU, peakOf(runs), count)
 	}
 	return w.Flush()
 }
 
+func ratio(a, b time.Duration) string { return fmt.Sprintf("%.2f", float64(a)/float64(max(b, 1))) }
+
 func wallOf(runs []result) time.Duration {
-	if len(runs) == 0 {
-		return 0
-	}
 	var d []time.Duration
 	for _, r := range runs {
 		d = append(d, r.Wall)

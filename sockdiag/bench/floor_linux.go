@@ -19,7 +19,7 @@ const (
 
 // floor asks the kernel for the same as the census, on a plain blocking
 // socket, and only steps over the answers.
-func floor(context.Context) (n int, err error) {
+func floor(context.Context, *stopwatch) (n int, err error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
 		return 0, os.NewSyscallError("socket", err)

@@ -15,11 +15,13 @@ import (
 	"github.com/tcpdoctor/tcpdoctor/internal/netns"
 )
 
-// spareDescriptors are those a holder needs for itself.
+// spareDescriptors are those that a holder needs for itself.
 const spareDescriptors = 100
 
 // hold makes connections to itself, says so, and keeps them until its standard
-// input ends.
+// input ends. With descriptors to fill, the clients shut down, so that their
+// servers are left in CLOSE_WAIT, and copies of one descriptor make up the
+// number.
 func hold(o options) error {
 	listener, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -34,8 +36,13 @@ func hold(o options) error {
 	}
 	for i := range o.connections {
 		to := &unix.SockaddrInet4{Port: port, Addr: holderAddr(o.index, i%o.spread)}
-		if err := connectSelf(listener, to); err != nil {
+		if err := connectSelf(listener, to, o.fill > 0); err != nil {
 			return fmt.Errorf("connection %d: %w", i, err)
+		}
+	}
+	for range o.fill - 2*o.connections {
+		if _, err := unix.FcntlInt(uintptr(listener), unix.F_DUPFD_CLOEXEC, 0); err != nil {
+			return os.NewSyscallError("fcntl", err)
 		}
 	}
 	fmt.Println("ready")
@@ -48,9 +55,10 @@ func holderAddr(index, n int) [4]byte {
 	return [4]byte{127, byte(1 + index), byte(n >> 8), byte(1 + n)}
 }
 
-// connectSelf makes one connection, both ends of which this process holds.
-// Linger of 0 spares the kernel their long goodbye.
-func connectSelf(listener int, to *unix.SockaddrInet4) error {
+// connectSelf makes one connection, both ends of which this process holds, and
+// shuts it down on the client's side if that is wanted. Linger of 0 spares the
+// kernel a long goodbye.
+func connectSelf(listener int, to *unix.SockaddrInet4, shutdown bool) error {
 	client, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return os.NewSyscallError("socket", err)
@@ -63,6 +71,9 @@ func connectSelf(listener int, to *unix.SockaddrInet4) error {
 	}
 	if _, _, err := unix.Accept4(listener, unix.SOCK_CLOEXEC); err != nil {
 		return os.NewSyscallError("accept4", err)
+	}
+	if shutdown {
+		return os.NewSyscallError("shutdown", unix.Shutdown(client, unix.SHUT_WR))
 	}
 	return nil
 }
@@ -83,15 +94,13 @@ func startHolders(ctx context.Context, ns *netns.Handle, o options) (holders []*
 			holders = nil
 		}
 	}()
-	per, err := connectionsPerHolder(o)
+	shares, err := o.shares()
 	if err != nil {
 		return nil, err
 	}
-	for left, index := o.sockets/2, 0; left > 0; index++ {
-		n := min(left, per)
-		left -= n
-		h, err := startHolder(ctx, ns, "-role=holder", "-index="+strconv.Itoa(index),
-			"-connections="+strconv.Itoa(n), "-spread="+strconv.Itoa(o.spread))
+	for index, share := range shares {
+		h, err := startHolder(ctx, ns, "-role=holder", "-index="+strconv.Itoa(index), "-spread="+strconv.Itoa(o.spread),
+			"-connections="+strconv.Itoa(share.connections), "-fill="+strconv.Itoa(share.fill))
 		if err != nil {
 			return holders, err
 		}
@@ -105,16 +114,34 @@ func startHolders(ctx context.Context, ns *netns.Handle, o options) (holders []*
 	return holders, nil
 }
 
-func connectionsPerHolder(o options) (int, error) {
+// share is what one holder makes.
+type share struct{ connections, fill int }
+
+// shares splits the work so that no holder needs more descriptors than it may
+// have.
+func (o options) shares() (out []share, err error) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return 0, os.NewSyscallError("getrlimit", err)
+		return nil, os.NewSyscallError("getrlimit", err)
 	}
-	per := (min(o.perHolder, int(limit.Max)) - spareDescriptors) / 2
-	if per < 1 {
-		return 0, fmt.Errorf("a limit of %d descriptors is too low", limit.Max)
+	room := min(o.perHolder, int(min(limit.Max, 1<<30))) - spareDescriptors
+	if room < 2 {
+		return nil, fmt.Errorf("a limit of %d descriptors is too low", limit.Max)
 	}
-	return per, nil
+	if !o.attribution {
+		for left := o.sockets / 2; left > 0; left -= room / 2 {
+			out = append(out, share{connections: min(left, room/2)})
+		}
+		return out, nil
+	}
+	for left := o.descriptors; left > 0; left -= room {
+		out = append(out, share{fill: min(left, room)})
+	}
+	for i, left := 0, o.closeWait; i < len(out); i++ {
+		out[i].connections = min(left, out[i].fill/2, o.closeWait*out[i].fill/o.descriptors+1)
+		left -= out[i].connections
+	}
+	return out, nil
 }
 
 func startHolder(ctx context.Context, ns *netns.Handle, args ...string) (*holder, error) {

@@ -18,10 +18,15 @@ type options struct {
 	methods   string
 	deadline  time.Duration
 
+	attribution bool
+	descriptors int
+	closeWait   int
+
 	// Set only where the program runs itself.
 	role        string
 	index       int
 	connections int
+	fill        int
 }
 
 func main() {
@@ -29,12 +34,16 @@ func main() {
 	flag.IntVar(&o.sockets, "sockets", 100_000, "`number` of TCP sockets to make")
 	flag.IntVar(&o.rounds, "rounds", 7, "`times` that every method runs")
 	flag.IntVar(&o.spread, "spread", 16, "destination `addresses` per holder")
-	flag.IntVar(&o.perHolder, "descriptors", 20_000, "most `descriptors` of one holder process")
+	flag.IntVar(&o.perHolder, "per-process", 20_000, "most `descriptors` of one holder process")
+	flag.BoolVar(&o.attribution, "attribution", false, "measure how long it takes to find the owners of sockets instead")
+	flag.IntVar(&o.descriptors, "descriptors", 1_000_000, "with -attribution: `number` of open descriptors to make")
+	flag.IntVar(&o.closeWait, "close-wait", 10_000, "with -attribution: `number` of sockets in CLOSE_WAIT to find the owners of")
 	flag.StringVar(&o.methods, "methods", "", "only these, `separated` by commas")
 	flag.DurationVar(&o.deadline, "deadline", 20*time.Minute, "give up after this `time`")
 	flag.StringVar(&o.role, "role", "", "used by the program itself")
 	flag.IntVar(&o.index, "index", 0, "used by the program itself")
 	flag.IntVar(&o.connections, "connections", 0, "used by the program itself")
+	flag.IntVar(&o.fill, "fill", 0, "used by the program itself")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

@@ -22,20 +22,34 @@ import (
 // result is what one run of one method cost.
 type result struct {
 	Wall    time.Duration `json:"wall"`
-	CPU     time.Duration `json:"cpu"` // user and system, of the whole process
-	Sockets int           `json:"sockets"`
+	CPU     time.Duration `json:"cpu"`      // user and system, of the whole process
+	Count   int           `json:"count"`    // sockets or descriptors it met
 	PeakKiB int           `json:"peak_kib"` // VmHWM of the process
 }
 
 // inProcess are the methods that this program runs itself, in a process of
-// their own.
-var inProcess = map[string]func(context.Context) (int, error){
+// their own. What they did before the stopwatch was restarted is not counted.
+var inProcess = map[string]func(context.Context, *stopwatch) (int, error){
 	methodFloor:    floor,
 	methodCensus:   census,
 	methodWalk:     walkOnly,
 	methodLibrary:  library,
 	methodProcfs:   procfsTCP,
 	methodListener: listeners,
+	methodBareFD:   bareDescriptors,
+	methodHolders:  holdersOf,
+}
+
+// stopwatch holds the beginning of what is measured.
+type stopwatch struct {
+	wall time.Time
+	cpu  time.Duration
+}
+
+func (w *stopwatch) restart() (err error) {
+	w.cpu, err = cpuTime()
+	w.wall = time.Now()
+	return err
 }
 
 // measure runs one method and prints what it cost.
@@ -44,21 +58,20 @@ func measure(ctx context.Context, method string) error {
 	if !ok {
 		return fmt.Errorf("no method %q", method)
 	}
-	before, err := cpuTime()
+	var w stopwatch
+	if err := w.restart(); err != nil {
+		return err
+	}
+	n, err := f(ctx, &w)
 	if err != nil {
 		return err
 	}
-	start := time.Now()
-	n, err := f(ctx)
-	if err != nil {
-		return err
-	}
-	r := result{Wall: time.Since(start), Sockets: n}
+	r := result{Wall: time.Since(w.wall), Count: n}
 	after, err := cpuTime()
 	if err != nil {
 		return err
 	}
-	r.CPU = after - before
+	r.CPU = after - w.cpu
 	if r.PeakKiB, err = peakKiB(); err != nil {
 		return err
 	}
@@ -66,7 +79,7 @@ func measure(ctx context.Context, method string) error {
 }
 
 // census is what the product does for one namespace.
-func census(ctx context.Context) (int, error) {
+func census(ctx context.Context, _ *stopwatch) (int, error) {
 	c, err := sockdiag.Dial()
 	if err != nil {
 		return 0, err
@@ -84,7 +97,7 @@ func census(ctx context.Context) (int, error) {
 }
 
 // walkOnly decodes like the census, and counts.
-func walkOnly(ctx context.Context) (n int, err error) {
+func walkOnly(ctx context.Context, _ *stopwatch) (n int, err error) {
 	c, err := sockdiag.Dial()
 	if err != nil {
 		return 0, err
@@ -100,7 +113,7 @@ func walkOnly(ctx context.Context) (n int, err error) {
 }
 
 // library is the netlink library's own reader, for both families.
-func library(context.Context) (int, error) {
+func library(context.Context, *stopwatch) (int, error) {
 	var n int
 	for _, family := range []uint8{unix.AF_INET, unix.AF_INET6} {
 		got, err := netlink.SocketDiagTCPInfo(family)
@@ -113,7 +126,7 @@ func library(context.Context) (int, error) {
 }
 
 // procfsTCP reads /proc/net/tcp and tcp6.
-func procfsTCP(context.Context) (int, error) {
+func procfsTCP(context.Context, *stopwatch) (int, error) {
 	fs, err := procfs.NewDefaultFS()
 	if err != nil {
 		return 0, err
@@ -134,7 +147,7 @@ func procfsTCP(context.Context) (int, error) {
 const listenerPolls = 200
 
 // listeners polls the listeners over and over.
-func listeners(ctx context.Context) (n int, err error) {
+func listeners(ctx context.Context, _ *stopwatch) (n int, err error) {
 	c, err := sockdiag.Dial()
 	if err != nil {
 		return 0, err
