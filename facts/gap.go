@@ -26,4 +26,5 @@ const (
 	SourceProcesses  Source = "processes"   // /proc/PID
 	SourceNamespaces Source = "namespaces"  // network namespaces of the host
 	SourceBoundPorts Source = "bound ports" // sockets bound without being connected
+	SourceNeighbours Source = "neighbours"  // /proc/net/stat/arp_cache, ndisc_cache
 )

@@ -78,7 +78,7 @@ func (v *View) namespace(nw *facts.NamespaceWindow) Namespace {
 		values = make(map[string]string)
 	}
 	maps.Copy(values, nw.Settings)
-	n.Dialect = NewDialect(probeOf(w.Host, nw, values))
+	n.Dialect = NewDialect(probeOf(w.Host, w.Gaps, nw, values))
 	s, err := ParseSettings(values, n.Dialect, w.Host.MemoryBytes)
 	if err != nil {
 		n.gaps = append(n.gaps, facts.Gap{Source: facts.SourceSettings, Reason: err.Error()})
@@ -93,9 +93,10 @@ func (v *View) namespace(nw *facts.NamespaceWindow) Namespace {
 // probeOf tells what the window shows of the kernel. A key or counter that was
 // looked for and not found is absent; where nothing was read at all, nothing
 // is said.
-func probeOf(h facts.Host, nw *facts.NamespaceWindow, values map[string]string) Probe {
+func probeOf(h facts.Host, windowGaps []facts.Gap, nw *facts.NamespaceWindow, values map[string]string) Probe {
 	p := Probe{Release: h.Kernel, Sysctls: map[string]bool{}, Counters: map[string]bool{}}
-	unread := slices.ContainsFunc(nw.Gaps, func(g facts.Gap) bool { return g.Source == facts.SourceSettings })
+	unread := slices.ContainsFunc(append(slices.Clone(windowGaps), nw.Gaps...),
+		func(g facts.Gap) bool { return g.Source == facts.SourceSettings })
 	for _, k := range SettingKeys() {
 		if _, has := values[k]; has || !unread && len(nw.Settings) > 0 {
 			p.Sysctls[k] = has
