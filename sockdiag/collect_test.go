@@ -208,7 +208,7 @@ func TestCollectorsWithoutFiles(t *testing.T) {
 	}
 	want := map[facts.Source]bool{
 		facts.SourceNetstat: true, facts.SourceSNMP: true, facts.SourceSockstat: true, facts.SourceSoftnet: true,
-		facts.SourceConntrack: false, sourceNeighbours: false,
+		facts.SourceConntrack: false, facts.SourceNeighbours: false,
 	}
 	if !maps.Equal(got, want) {
 		t.Errorf("got failures %v, want %v", got, want)

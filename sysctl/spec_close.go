@@ -81,6 +81,6 @@ var groupClose = Group{Name: "close", Title: "Closing connections and TIME_WAIT"
 		Type: TypeInt, Unit: Milliseconds, Range: Range{0, 60000}, Default: always("500"), TickMillis: 10, KernelCheck: "milliseconds, unsigned",
 		Scope: ScopeNetns, NetnsSince: since(4, 15), Takes: TakesLive, Risk: RiskSafe,
 		Hazards: []Hazard{{0, 0, RiskCaution, "0 lifts the limit, so two hosts can answer each other without end"}},
-		Solves:  "ACK loops", SideEffects: "none above 0", Doc: docIP, Source: sourceCode,
+		Solves:  "ACK loops", SideEffects: "none above 0", Doc: docIP, Source: sourceCode, Relevant: true,
 	},
 }}
