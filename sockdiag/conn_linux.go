@@ -16,16 +16,19 @@ import (
 // connection then belongs to it for life and may be used from any goroutine.
 // No privilege is needed; only [facts.Socket.Mark] takes CAP_NET_ADMIN.
 func Dial() (*Conn, error) {
-	s, err := nl.Subscribe(unix.NETLINK_SOCK_DIAG)
+	// A socket of the netlink library would sit in the runtime's poller, where
+	// every piece of a dump wakes a thread that finds nothing to do: twice the
+	// context switches of the kernel's own work.
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, unix.NETLINK_SOCK_DIAG)
 	if err != nil {
 		return nil, fmt.Errorf("sockdiag: dial: %w", classify(os.NewSyscallError("socket", err)))
 	}
-	return newConn(&netlinkDumper{socket: s}), nil
+	return newConn(&netlinkDumper{fd: fd}), nil
 }
 
 // netlinkDumper asks a running kernel.
 type netlinkDumper struct {
-	socket *nl.NetlinkSocket // its descriptor does not block
+	fd int // does not block
 }
 
 func (d *netlinkDumper) request(ctx context.Context, kind uint16, payload []byte) (uint32, error) {
@@ -34,10 +37,8 @@ func (d *netlinkDumper) request(ctx context.Context, kind uint16, payload []byte
 	}
 	r := nl.NewNetlinkRequest(int(kind), unix.NLM_F_DUMP)
 	r.AddRawData(payload)
-	if err := d.socket.Send(r); err != nil {
-		return 0, os.NewSyscallError("sendto", err)
-	}
-	return r.Seq, nil
+	err := unix.Sendto(d.fd, r.Serialize(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK})
+	return r.Seq, os.NewSyscallError("sendto", err)
 }
 
 // silence bounds how long the kernel may owe an answer. It prepares the next
@@ -49,7 +50,7 @@ func (d *netlinkDumper) receive(ctx context.Context, buf []byte) (int, error) {
 	var patience time.Time
 	for {
 		// With MSG_TRUNC the length is that of the message, whatever fits.
-		n, from, err := unix.Recvfrom(d.socket.GetFd(), buf, unix.MSG_TRUNC)
+		n, from, err := unix.Recvfrom(d.fd, buf, unix.MSG_TRUNC)
 		switch {
 		case errors.Is(err, unix.EINTR):
 			continue
@@ -84,7 +85,7 @@ func (d *netlinkDumper) wait(ctx context.Context, patience time.Time) error {
 		if time.Now().After(patience) {
 			return fmt.Errorf("no answer within %s", silence)
 		}
-		fds := []unix.PollFd{{Fd: int32(d.socket.GetFd()), Events: unix.POLLIN}}
+		fds := []unix.PollFd{{Fd: int32(d.fd), Events: unix.POLLIN}}
 		n, err := unix.Poll(fds, slice)
 		if err != nil && !errors.Is(err, unix.EINTR) {
 			return os.NewSyscallError("poll", err)
@@ -96,6 +97,7 @@ func (d *netlinkDumper) wait(ctx context.Context, patience time.Time) error {
 }
 
 func (d *netlinkDumper) close() error {
-	d.socket.Close()
-	return nil
+	fd := d.fd
+	d.fd = -1 // the number may soon be somebody else's
+	return os.NewSyscallError("close", unix.Close(fd))
 }

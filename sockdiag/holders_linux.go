@@ -12,9 +12,10 @@ import (
 // processes tell, so it costs a walk over /proc/*/fd whatever the number of
 // inodes. The gaps say whose descriptors could not be looked at.
 func Holders(ctx context.Context, inodes []uint32) ([]facts.Process, []facts.Gap, error) {
-	found, err := attribute(ctx, hostTree(""), inodes)
+	host := hostTree("")
+	found, err := attribute(ctx, host, inodes)
 	if err != nil {
 		return nil, nil, err
 	}
-	return found.processes, found.gaps(os.Geteuid() == 0, false), nil
+	return found.processes, found.gaps(os.Geteuid() == 0, inOwnPIDNamespace(host)), nil
 }
