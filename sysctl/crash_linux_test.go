@@ -227,7 +227,7 @@ func runChild(mode string) error {
 		_, err = j.Rollback(context.Background(), all[len(all)-1].ID, target)
 		return err
 	}
-	return runOtherChild(mode, j, target, tree)
+	return runGuardChild(mode, j, target)
 }
 
 // child starts a process that is to die at a step, before it is done when step is
@@ -509,9 +509,4 @@ func TestWindow(t *testing.T) {
 	if len(windows) < 1000 || at(0.5) > 5*time.Millisecond {
 		t.Errorf("got %d windows, median %v", len(windows), at(0.5))
 	}
-}
-
-// runOtherChild is the children of other tests.
-func runOtherChild(mode string, j *Journal, target *Target, tree *Dir) error {
-	return fmt.Errorf("no such child: %s", strings.TrimSpace(mode))
 }

@@ -25,6 +25,7 @@ type bench struct {
 	target  *Target
 	journal *Journal
 	dir     string
+	env     []string // what guards and callers need to find the bench
 }
 
 func newBench(t *testing.T) *bench {
