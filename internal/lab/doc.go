@@ -59,4 +59,4 @@
 // fault stands, and ends with [Stage.Stand]. A test finds its signature.
 package lab
 
-//go:generate go run ../listgen -type Fault -doc "every fault and every look-alike, in the order of their variables"
+//go:generate go run ../../internal/listgen -type Fault -doc "every fault and every look-alike, in the order of their variables"

@@ -8,16 +8,17 @@ import (
 var harmlessSynBurst = Fault{
 	Name:  "harmless-syn-burst",
 	Title: "harmless: bursts of real clients, some by cookie",
-	Doc: `Clients come 600 at a time (size), 400 a second (rate), and a little late complete
-their handshakes. The half-open queue of 256 runs full with each burst; the rest is
-answered with cookies, and nearly all of those come back. It is no flood.`,
+	Doc: `Clients come 400 at a time (size) and complete their handshakes a little late, a
+thousand a second (rate); half a second later come the next. The half-open queue of 256
+runs full with each burst; the rest is answered with cookies, and those come back. It is
+no flood.`,
 	Harmless: true,
 	Expect: Expect{
 		Culprit: ServerSide,
 		Also:    []string{"syn-queue-overflow"},
 	},
-	Size:      600,
-	PerSecond: 400,
+	Size:      400,
+	PerSecond: 1000,
 	Run: func(ctx context.Context, s *Stage) error {
 		if err := s.SetServer("net.ipv4.tcp_syncookies", "1"); err != nil {
 			return err
@@ -40,8 +41,19 @@ answered with cookies, and nearly all of those come back. It is no flood.`,
 		if err != nil {
 			return err
 		}
-		s.Go(func() error { return answerLate(ctx, strangers.Peer, late, greet) })
-		s.Go(func() error { return strangers.BeginAll(ctx, s.PerSecond, s.Size, forever) })
+		s.Go(func() error {
+			for ctx.Err() == nil {
+				burst := strangers.Begun() + s.Size
+				enough := func() bool { return strangers.Begun() >= burst }
+				if err := strangers.BeginAll(ctx, 200*burstStep, burstStep, enough); err != nil {
+					return err
+				}
+				if err := answerLate(ctx, strangers.Peer, s.PerSecond, late, greet); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
 		if err := s.UntilCounter(ctx, "TcpExt.SyncookiesRecv", 100); err != nil {
 			return err
 		}
@@ -49,18 +61,24 @@ answered with cookies, and nearly all of those come back. It is no flood.`,
 	},
 }
 
-// answerLate answers what has come in with a delay, and no faster than an eager
-// server can accept: a thousand a second.
-func answerLate(ctx context.Context, p *Peer, late <-chan Segment, answer func(Segment) []Segment) error {
-	tick := time.NewTicker(10 * time.Millisecond)
+// burstStep is how many SYNs go out at once, so that no buffer on the way is asked
+// for more than it holds.
+const burstStep = 40
+
+// answerLate answers what has come in, no faster than an eager server can accept,
+// until nothing has come for half a second.
+func answerLate(ctx context.Context, p *Peer, perSecond int, late <-chan Segment, answer func(Segment) []Segment) error {
+	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for {
+	rate := pace{perSecond: perSecond}
+	for last := time.Now(); time.Since(last) < 500*time.Millisecond; {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
-		for range min(10, len(late)) {
+		for range min(rate.due(time.Now()), len(late)) {
+			last = time.Now()
 			for _, s := range answer(<-late) {
 				if err := p.Send(s); err != nil {
 					return err
@@ -68,4 +86,5 @@ func answerLate(ctx context.Context, p *Peer, late <-chan Segment, answer func(S
 			}
 		}
 	}
+	return nil
 }

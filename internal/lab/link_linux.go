@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -40,7 +41,41 @@ func join(server, client *netns.Handle) error {
 	if err := configure(server, addStrangers); err != nil {
 		return fmt.Errorf("route to strangers: %w", err)
 	}
+	for _, end := range ends {
+		err := configure(end.ns, func(h *netlink.Handle) error { return awaitLink(h, end.prefix) })
+		if err != nil {
+			return fmt.Errorf("wait for %s: %w", end.name, err)
+		}
+	}
 	return nil
+}
+
+// linkPatience bounds the wait for a link to carry packets. It takes the kernel
+// milliseconds, and longer only where many namespaces come and go.
+const linkPatience = 30 * time.Second
+
+// awaitLink waits until the link sends and its addresses are reached. Both are
+// left to the kernel's work queues: until linkwatch has run the first end brought
+// up drops what it sends, and until addrconf_dad_work has, an IPv6 address has no
+// local route, with or without duplicate address detection.
+func awaitLink(h *netlink.Handle, prefix func(Family) netip.Prefix) error {
+	for deadline := time.Now().Add(linkPatience); ; <-time.After(time.Millisecond) {
+		link, err := h.LinkByName(linkName)
+		if err != nil {
+			return err
+		}
+		ready := link.Attrs().OperState == netlink.OperUp
+		for _, f := range []Family{IPv4, IPv6} {
+			routes, err := h.RouteGet(prefix(f).Addr().AsSlice())
+			ready = ready && err == nil && len(routes) > 0 && routes[0].Type == unix.RTN_LOCAL
+		}
+		if ready {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("link is %v after %v", link.Attrs().OperState, linkPatience)
+		}
+	}
 }
 
 // configure runs fn with a netlink handle that acts in the namespace.

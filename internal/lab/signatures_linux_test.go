@@ -17,7 +17,7 @@ func allSignatures() map[string]func(*scene) {
 		"syn-flood-cookies-on":                            signFloodCookies,
 		"syn-flood-cookies-off":                           signFloodDrops,
 		"close-wait-leak-descriptor-leak":                 func(s *scene) { signCloseWait(s, 0, 0) },
-		"close-wait-leak-stuck-reader":                    func(s *scene) { signCloseWait(s, 19, 19) },
+		"close-wait-leak-stuck-reader":                    func(s *scene) { signCloseWait(s, 18, 19) },
 		"ephemeral-port-exhaustion-time-wait":             func(s *scene) { signPorts(s, TimeWait, 0.98) },
 		"ephemeral-port-exhaustion-held-open":             func(s *scene) { signPorts(s, Established, 0.98) },
 		"ephemeral-port-exhaustion-narrow-range":          func(s *scene) { signPorts(s, Established, 0.98) },
@@ -40,10 +40,9 @@ func allSignatures() map[string]func(*scene) {
 
 // overflows is what every overflow of an accept queue shows.
 func (s *scene) overflows(limit uint32) {
-	s.Helper()
 	s.grew("TcpExt.ListenOverflows", 10)
 	if l := s.listener(); l.SendQueue != limit || l.ReceiveQueue < limit {
-		s.Errorf("accept queue: got %d of %d, want it full at %d", l.ReceiveQueue, l.SendQueue, limit)
+		s.miss("accept queue: got %d of %d, want it full at %d", l.ReceiveQueue, l.SendQueue, limit)
 	}
 	s.still("TcpExt.SyncookiesSent", "TcpExt.TCPReqQFullDrop")
 	// Clients give up before they repeat a SYN, so no pile-up shows on their side.
@@ -90,7 +89,7 @@ func signFDLimit(s *scene) {
 	s.overflows(64)
 	files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.r.ServerPID))
 	if err != nil {
-		s.Fatal(err)
+		s.miss("%v", err)
 	}
 	// Inherited descriptors may have numbers above the limit.
 	s.between("open files", int64(len(files)), 128, 136)
@@ -100,7 +99,6 @@ func signFDLimit(s *scene) {
 
 // flooded is what every flood shows.
 func (s *scene) flooded() {
-	s.Helper()
 	half := s.among(s.after, SynRecv, nil)
 	// One more than the backlog on current kernels, just that on older ones.
 	s.between("half-open connections", int64(len(half)), 250, 257)
@@ -129,22 +127,22 @@ func signFloodDrops(s *scene) {
 
 // signCloseWait wants connections that stay, with so much unread, and more of them.
 func signCloseWait(s *scene, low, high uint32) {
-	s.Helper()
 	before := map[uint64]bool{}
 	for _, k := range s.among(s.before, CloseWait, owned) {
 		before[k.Cookie] = true
 	}
-	stuck := 0
+	stuck, wrong := 0, 0
 	after := s.among(s.after, CloseWait, owned)
 	for _, k := range after {
 		if before[k.Cookie] {
 			stuck++
 		}
-		// The FIN counts as one unread byte until it is read.
-		if unread := k.ReceiveQueue; high == 0 && unread != 0 || high > 0 && (unread < low || unread > high) {
-			s.Fatalf("unread: got %d, want %d to %d", unread, low, high)
+		if k.ReceiveQueue < low || k.ReceiveQueue > high {
+			wrong++
 		}
 	}
+	// A newcomer or two may not have come to the end yet.
+	s.between("connections with another amount unread", int64(wrong), 0, 3)
 	s.between("stuck connections", int64(stuck), int64(len(before)), int64(len(before)))
 	s.atLeast("stuck connections", int64(stuck), 300)
 	s.atLeast("growth", int64(len(after)-len(before)), 5)
@@ -153,7 +151,6 @@ func signCloseWait(s *scene, low, high uint32) {
 
 // signPorts wants nearly all ports of one destination taken, mostly in one state.
 func signPorts(s *scene, state State, share float64) {
-	s.Helper()
 	size := s.r.stage.Size
 	s.setting(s.r.Client, "net.ipv4.ip_local_port_range", fmt.Sprintf("%d\t65535", 65536-size))
 	s.atLeast("ports taken", int64(len(s.among(s.remote, state, nil))), int64(share*float64(size)))
@@ -182,7 +179,6 @@ func signTimeWaitOverflow(s *scene) {
 
 // well is what a healthy server shows.
 func (s *scene) well() {
-	s.Helper()
 	s.still("TcpExt.ListenOverflows", "TcpExt.TCPReqQFullDrop", "TcpExt.TCPTimeWaitOverflow")
 	l := s.listener()
 	s.between("accept queue", int64(l.ReceiveQueue), 0, int64(l.SendQueue)*8/10)
@@ -247,7 +243,7 @@ func signPast(s *scene) {
 	s.well()
 	now, err := ReadCounters(s.r.Server)
 	if err != nil {
-		s.Fatal(err)
+		s.miss("%v", err)
 	}
 	s.atLeast("overflows in all", now["TcpExt.ListenOverflows"], 1)
 	s.atLeast("accepts", int64(s.told[1].Accepted-s.told[0].Accepted), 5)
@@ -269,10 +265,10 @@ func signSynBurst(s *scene) {
 	s.grew("Tcp.PassiveOpens", 100)
 	now, err := ReadCounters(s.r.Server)
 	if err != nil {
-		s.Fatal(err)
+		s.miss("%v", err)
 	}
 	sent, back := now["TcpExt.SyncookiesSent"], now["TcpExt.SyncookiesRecv"]
-	s.atLeast("cookies", sent, 100)
+	s.atLeast("cookies", sent, 200)
 	// Of the last burst some have not come back yet.
-	s.atLeast("cookies that came back", back, sent-400)
+	s.atLeast("cookies that came back", back, sent-200)
 }

@@ -14,6 +14,9 @@ import (
 // errQueueFull is what a send on a packet socket says when a queue is full.
 const errQueueFull = unix.ENOBUFS
 
+// wireBufferBytes is how much a raw peer may have unread.
+const wireBufferBytes = 4 << 20
+
 // openWire opens a packet socket on a link, which reads only frames that are
 // addressed to own.
 func openWire(ns *netns.Handle, link string, own hardwareAddr) (*os.File, error) {
@@ -44,9 +47,12 @@ func setUpWire(fd, index int, own hardwareAddr) error {
 	if err := unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &program); err != nil {
 		return os.NewSyscallError("setsockopt", err)
 	}
-	// The kernel cuts this down to net.core.rmem_max, which will do.
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<20); err != nil {
-		return os.NewSyscallError("setsockopt", err)
+	// In a user namespace the first is forbidden, and the second is cut down to
+	// net.core.rmem_max: some 500 segments.
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, wireBufferBytes) != nil {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, wireBufferBytes); err != nil {
+			return os.NewSyscallError("setsockopt", err)
+		}
 	}
 	everything := binary.BigEndian.Uint16(binary.NativeEndian.AppendUint16(nil, unix.ETH_P_ALL))
 	if err := unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: everything, Ifindex: index}); err != nil {
