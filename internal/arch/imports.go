@@ -60,7 +60,10 @@ func table() map[string]allowed {
 		"internal/agent":   {project: report, outside: []string{systemd}},
 		"internal/trace":   {project: []string{"model", "rules", "internal/report"}, outside: []string{gopacket}},
 		"internal/lab":     {project: []string{"internal/netns"}, outside: []string{netlink, gopacket, xSys}},
-		"cmd/tcpdoctor":    {project: []string{"..."}, outside: []string{cobra, pflag, viper, bubbletea, xTerm}},
+		"internal/conformance": {
+			project: []string{"facts", "model", "sockdiag", "internal/lab", "internal/netns"}, outside: []string{gopacket, xSys},
+		},
+		"cmd/tcpdoctor": {project: []string{"..."}, outside: []string{cobra, pflag, viper, bubbletea, xTerm}},
 
 		// Tools of the repository itself; no other package may import them.
 		"internal/arch":    {},

@@ -1,0 +1,84 @@
+package conformance
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/gopacket/gopacket/layers"
+
+	"github.com/tcpdoctor/tcpdoctor/internal/lab"
+	"github.com/tcpdoctor/tcpdoctor/model"
+)
+
+// segmentsOf returns the segments that a step of the model sends.
+func segmentsOf(actions []model.Action) []model.Segment {
+	var out []model.Segment
+	for _, a := range actions {
+		if a.Kind == model.ActSend {
+			out = append(out, a.Segment)
+		}
+	}
+	return out
+}
+
+// countsOf returns the counters that a step of the model moves, as far as this
+// kernel has them.
+func (t *Twin) countsOf(actions []model.Action) Counts {
+	counts := make(Counts)
+	for _, a := range actions {
+		if a.Kind == model.ActCount {
+			counts.Add(1, a.Counter)
+		}
+	}
+	return t.c.countable(counts)
+}
+
+// errorOf returns the error that a step of the model tells the application.
+func errorOf(actions []model.Action) Errno {
+	for _, a := range actions {
+		if a.Kind == model.ActError {
+			return Errno(a.Error)
+		}
+	}
+	return ""
+}
+
+// timerCounters lists the counters that a retransmission timer may move during a
+// step that has nothing to do with it; they are compared only where the model
+// moves them.
+func timerCounters(actions []model.Action) []model.Counter {
+	all := []model.Counter{model.CTCPTimeouts, model.CTCPSynRetrans, model.CRetransSegs}
+	return slices.DeleteFunc(all, func(c model.Counter) bool {
+		return slices.ContainsFunc(actions, func(a model.Action) bool { return a.Kind == model.ActCount && a.Counter == c })
+	})
+}
+
+// heardSegment is an arrival in the model's terms.
+func heardSegment(a Arrival) model.Segment {
+	s := model.Segment{Flags: model.Flags(a.Flags), Seq: model.Seq(a.Seq), Ack: model.Seq(a.Ack), Len: len(a.Payload), Window: uint32(a.Window)}
+	for _, o := range a.Options {
+		if o.OptionType == layers.TCPOptionKindTimestamps && len(o.OptionData) == 8 {
+			s.Timestamps = true
+			s.TSVal = binary.BigEndian.Uint32(o.OptionData)
+			s.TSEcr = binary.BigEndian.Uint32(o.OptionData[4:])
+		}
+	}
+	return s
+}
+
+// timestampOption is the option of RFC 7323.
+func timestampOption(value, echo uint32) layers.TCPOption {
+	data := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, value), echo)
+	return layers.TCPOption{OptionType: layers.TCPOptionKindTimestamps, OptionLength: 10, OptionData: data}
+}
+
+// absorbed waits until the server's kernel has taken in n more segments than at
+// an earlier reading of its counters.
+func (c *Case) absorbed(ctx context.Context, before lab.Counters, n int) {
+	const counter = "Tcp.InSegs"
+	c.Until(ctx, fmt.Sprintf("the arrival of %d segments", n), patience, func() bool {
+		return c.Server.Counters()[counter]-before[counter] >= int64(n)
+	})
+}

@@ -1,0 +1,185 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tcpdoctor/tcpdoctor/internal/lab"
+	"github.com/tcpdoctor/tcpdoctor/model"
+)
+
+// parallelDefault is how many benches there are at a time. Nearly all of them
+// wait for a timer.
+const parallelDefault = 12
+
+// Options are the particulars of [Run]. The zero value runs everything.
+type Options struct {
+	// Parallel is how many variants run at a time; 0 stands for 12.
+	Parallel int
+	// Only limits the run to subjects and scenarios whose "subject/scenario"
+	// holds this text; empty means all.
+	Only string
+	// Progress is called after each variant, from one goroutine at a time; may
+	// be nil.
+	Progress func(Progress)
+}
+
+// Progress is how far a run has come.
+type Progress struct {
+	Done, Total int
+	// Subject, Scenario, Variant and Family name what has just ended.
+	Subject, Scenario, Variant, Family string
+	// Comparisons and Differences count so far; listed differences are none.
+	Comparisons, Differences int
+}
+
+// job is one variant to run in one family.
+type job struct {
+	scenario Scenario
+	variant  Variant
+	family   lab.Family
+}
+
+// Run runs the scenarios on the running kernel. The error is for what prevents the
+// suite as a whole, for instance a missing privilege, which wraps
+// [os.ErrPermission]; a scenario that breaks off is a [Failure] in the report.
+func Run(ctx context.Context, o Options) (Report, error) {
+	return runScenarios(ctx, All(), o)
+}
+
+func runScenarios(ctx context.Context, all []Scenario, o Options) (Report, error) {
+	if o.Parallel <= 0 {
+		o.Parallel = parallelDefault
+	}
+	dialect, err := probe()
+	if err != nil {
+		return Report{}, err
+	}
+	r := &runner{report: Report{Kernel: dialect.Release, Dialect: dialect}, options: o}
+	jobs := r.choose(all)
+	if len(jobs) == 0 && len(r.report.Skipped) == 0 {
+		return Report{}, fmt.Errorf("conformance: no scenario has %q in its name", o.Only)
+	}
+	r.total = len(jobs)
+	began := time.Now()
+	r.runAll(ctx, jobs)
+	r.report.WallSeconds = time.Since(began).Seconds()
+	r.report.finish()
+	if ctx.Err() != nil {
+		return r.report, fmt.Errorf("conformance: run: %w", context.Cause(ctx))
+	}
+	return r.report, nil
+}
+
+// runner is a run under way.
+type runner struct {
+	options Options
+	total   int
+
+	mu     sync.Mutex
+	report Report
+	done   int
+}
+
+// choose lists what to run, the longest first, and notes what is skipped.
+func (r *runner) choose(all []Scenario) []job {
+	var jobs []job
+	for _, s := range all {
+		if !strings.Contains(s.Subject+"/"+s.Name, r.options.Only) {
+			continue
+		}
+		if s.Needs != nil {
+			if ok, reason := s.Needs(r.report.Dialect); !ok {
+				r.report.Skipped = append(r.report.Skipped, Skipped{s.Subject, s.Name, reason})
+				continue
+			}
+		}
+		for _, v := range s.Variants {
+			for _, f := range s.families() {
+				jobs = append(jobs, job{s, v, f})
+			}
+		}
+	}
+	slices.SortStableFunc(jobs, func(a, b job) int { return int(b.variant.Takes - a.variant.Takes) })
+	return jobs
+}
+
+// runAll runs the jobs, so many at a time.
+func (r *runner) runAll(ctx context.Context, jobs []job) {
+	queue := make(chan job)
+	var workers sync.WaitGroup
+	for range min(r.options.Parallel, len(jobs)) {
+		workers.Go(func() {
+			for j := range queue {
+				r.add(j, r.runOne(ctx, j))
+			}
+		})
+	}
+	for _, j := range jobs {
+		select {
+		case queue <- j:
+		case <-ctx.Done():
+		}
+	}
+	close(queue)
+	workers.Wait()
+}
+
+// tooLong is by how much a variant may exceed the time it is said to take.
+const tooLong = time.Minute
+
+// errTooLong is why a variant is broken off.
+var errTooLong = errors.New("conformance: it takes too long")
+
+// result is what has come of one job.
+type result struct {
+	comparisons []Comparison
+	err         error
+}
+
+func (r *runner) runOne(ctx context.Context, j job) result {
+	ctx, stop := context.WithTimeoutCause(ctx, j.variant.Takes+tooLong, errTooLong)
+	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c, err := newCase(ctx, r.report.Dialect, j.scenario, j.variant, j.family, cancel)
+	if err != nil {
+		return result{err: err}
+	}
+	j.variant.Run(ctx, c)
+	if err := c.close(); err != nil {
+		c.Fail(err)
+	}
+	return result{c.comparisons, c.err}
+}
+
+// add takes what a job has yielded.
+func (r *runner) add(j job, got result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.report.Comparisons = append(r.report.Comparisons, got.comparisons...)
+	if got.err != nil {
+		r.report.Failures = append(r.report.Failures, Failure{
+			j.scenario.Subject, j.scenario.Name, j.variant.Name, j.family.String(), got.err.Error(),
+		})
+	}
+	r.done++
+	if r.options.Progress == nil {
+		return
+	}
+	total := r.report.Total()
+	r.options.Progress(Progress{
+		Done: r.done, Total: r.total, Subject: j.scenario.Subject, Scenario: j.scenario.Name,
+		Variant: j.variant.Name, Family: j.family.String(), Comparisons: total.Comparisons, Differences: total.Unlisted,
+	})
+}
+
+// dialectHas makes a [Scenario.Needs] of one property of a kernel.
+func dialectHas(has func(model.Dialect) bool, otherwise string) func(model.Dialect) (bool, string) {
+	return func(d model.Dialect) (bool, string) { return has(d), otherwise }
+}
