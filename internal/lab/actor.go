@@ -53,6 +53,7 @@ type Actor struct {
 	ended  chan struct{}
 
 	mu      sync.Mutex
+	part    part
 	status  Status
 	changed chan struct{} // closed and replaced with every change
 	err     error         // why it ended
@@ -80,6 +81,7 @@ func startActor(ctx context.Context, ns *netns.Handle, role string, p part) (*Ac
 	}
 	a := &Actor{
 		cmd:     exec.Command("/proc/self/exe"),
+		part:    p,
 		ended:   make(chan struct{}),
 		changed: make(chan struct{}),
 	}
@@ -199,17 +201,56 @@ func (a *Actor) Until(ctx context.Context, what string, holds func(Status) bool)
 	}
 }
 
+// Server returns the part that a server plays at present; the zero value for a
+// client.
+func (a *Actor) Server() Server {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.part.Server == nil {
+		return Server{}
+	}
+	return *a.part.Server
+}
+
+// Client returns the part that a client plays at present; the zero value for a
+// server.
+func (a *Actor) Client() Client {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.part.Client == nil {
+		return Client{}
+	}
+	return *a.part.Client
+}
+
 // UpdateServer gives a running server a changed part. Its addresses, name and
 // limit of descriptors stay; a changed Backlog means that it calls listen() anew.
-func (a *Actor) UpdateServer(spec Server) error { return a.order(part{Server: &spec}) }
+func (a *Actor) UpdateServer(spec Server) error {
+	if a.role() != "server" {
+		return errors.New("lab: update actor: it is no server")
+	}
+	return a.order(part{Server: &spec})
+}
 
-// UpdateClient gives a running client a changed part. Its name and bound ports stay.
-func (a *Actor) UpdateClient(spec Client) error { return a.order(part{Client: &spec}) }
+// UpdateClient gives a running client a changed part. Its name and bound ports
+// stay, and without To its destination.
+func (a *Actor) UpdateClient(spec Client) error {
+	if a.role() != "client" {
+		return errors.New("lab: update actor: it is no client")
+	}
+	return a.order(part{Client: &spec})
+}
+
+// role is what the actor was started as.
+func (a *Actor) role() string { return a.cmd.Args[1] }
 
 func (a *Actor) order(p part) error {
 	if err := json.NewEncoder(a.orders).Encode(p); err != nil {
 		return fmt.Errorf("lab: update actor: %w", err)
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.part = p
 	return nil
 }
 

@@ -3,7 +3,9 @@ package lab
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"github.com/tcpdoctor/tcpdoctor/internal/netns"
@@ -55,12 +57,14 @@ func strangerPrefix(f Family) netip.Prefix {
 }
 
 // Bench is a server namespace and a client namespace joined by a link, with
-// addresses of both families. Behind the client's end of the link lie addresses
-// that nobody owns; a [Peer] speaks for them. A Bench is safe for concurrent use.
+// addresses of both families, or of IPv4 alone where the kernel has no IPv6.
+// Behind the client's end of the link lie addresses that nobody owns; a [Peer]
+// speaks for them. A Bench is safe for concurrent use.
 type Bench struct {
 	// Server and Client are the two namespaces. They live until Close.
 	Server, Client *netns.Handle
 
+	families []Family // that the kernel has
 	mu       sync.Mutex
 	settings map[setting]holder
 	nextPort uint16
@@ -81,6 +85,9 @@ type holder struct{ fault, value string }
 // [os.ErrPermission].
 func NewBench() (*Bench, error) {
 	server, err := netns.New()
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("lab: make server namespace: %w (run as root, or under `unshare -rn`)", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lab: make server namespace: %w", err)
 	}
@@ -89,7 +96,11 @@ func NewBench() (*Bench, error) {
 		return nil, errors.Join(fmt.Errorf("lab: make client namespace: %w", err), server.Close())
 	}
 	b := &Bench{Server: server, Client: client, settings: map[setting]holder{}, nextPort: firstPort}
-	if err := join(server, client); err != nil {
+	b.families = []Family{IPv4}
+	if _, err := Sysctl(server, "net.ipv6.conf.all.disable_ipv6"); err == nil {
+		b.families = append(b.families, IPv6)
+	}
+	if err := b.join(); err != nil {
 		return nil, errors.Join(fmt.Errorf("lab: join namespaces: %w", err), b.Close())
 	}
 	return b, nil
@@ -100,6 +111,9 @@ func (b *Bench) ServerAddr(f Family) netip.Addr { return serverPrefix(f).Addr() 
 
 // ClientAddr is the address of the client namespace.
 func (b *Bench) ClientAddr(f Family) netip.Addr { return clientPrefix(f).Addr() }
+
+// hasIPv6 reports whether the bench has addresses of IPv6.
+func (b *Bench) hasIPv6() bool { return slices.Contains(b.families, IPv6) }
 
 // Stranger is the n-th of the addresses that nobody owns, which the server
 // namespace reaches over the link and a [Peer] may speak for. There are 65,534

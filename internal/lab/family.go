@@ -1,6 +1,9 @@
 package lab
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+)
 
 // Family says which version of IP a fault is made with.
 type Family int
@@ -17,13 +20,14 @@ const (
 // String names the family as flags and test names spell it.
 func (f Family) String() string {
 	switch f {
+	case IPv4, 0:
+		return "ipv4"
 	case IPv6:
 		return "ipv6"
 	case DualStack:
 		return "dual-stack"
-	default:
-		return "ipv4"
 	}
+	return fmt.Sprintf("family %d", int(f))
 }
 
 // wire is the version of IP that packets have.

@@ -240,6 +240,43 @@ func TestOwnNamespaceIsLeftAlone(t *testing.T) {
 	}
 }
 
+// A listener gets a new limit only when its process calls listen() again.
+func TestActorsTakeOrders(t *testing.T) {
+	t.Parallel()
+	r := begin(t, find(t, "accept-queue-overflow-stale-somaxconn"), Options{})
+	l, err := r.stage.Listener()
+	if err != nil || l.SendQueue != 128 {
+		t.Fatalf("got limit %d, error %v, want 128", l.SendQueue, err)
+	}
+	server := r.ServerActor()
+	spec := server.Server()
+	spec.Backlog, spec.AcceptPerSecond = 300, 0
+	if err := server.UpdateServer(spec); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, "another limit and an empty queue", func() bool {
+		l, err := r.stage.Listener()
+		return err == nil && l.SendQueue == 300 && l.ReceiveQueue < 10
+	})
+	if err := server.UpdateClient(Client{}); err == nil {
+		t.Error("a server took a client's part")
+	}
+	client := r.ClientActor()
+	pause := client.Client()
+	pause.Paused = true
+	if err := client.UpdateClient(pause); err != nil {
+		t.Fatal(err)
+	}
+	last, same := -1, 0
+	waitFor(t, "the client to pause", func() bool {
+		if attempts := client.Status().Attempts; attempts != last {
+			last, same = attempts, 0
+		}
+		same++
+		return same > 10
+	})
+}
+
 func TestContradictingFaultsAreRefused(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -12,8 +12,9 @@ import (
 	"github.com/tcpdoctor/tcpdoctor/internal/netns"
 )
 
-// join makes a link between two namespaces and gives it its addresses.
-func join(server, client *netns.Handle) error {
+// join makes the link between the two namespaces and gives it its addresses.
+func (b *Bench) join() error {
+	server, client := b.Server, b.Client
 	err := configure(server, func(h *netlink.Handle) error {
 		own, peer := serverHardware(), clientHardware()
 		return h.LinkAdd(&netlink.Veth{
@@ -32,17 +33,17 @@ func join(server, client *netns.Handle) error {
 		prefix func(Family) netip.Prefix
 	}{{"server", server, serverPrefix}, {"client", client, clientPrefix}}
 	for _, end := range ends {
-		err := configure(end.ns, func(h *netlink.Handle) error { return setUpLinks(h, end.prefix) })
+		err := configure(end.ns, func(h *netlink.Handle) error { return b.setUpLinks(h, end.prefix) })
 		if err != nil {
 			return fmt.Errorf("set up %s: %w", end.name, err)
 		}
 	}
 	// Routes come last: one is refused while its link is down.
-	if err := configure(server, addStrangers); err != nil {
+	if err := configure(server, b.addStrangers); err != nil {
 		return fmt.Errorf("route to strangers: %w", err)
 	}
 	for _, end := range ends {
-		err := configure(end.ns, func(h *netlink.Handle) error { return awaitLink(h, end.prefix) })
+		err := configure(end.ns, func(h *netlink.Handle) error { return b.awaitLink(h, end.prefix) })
 		if err != nil {
 			return fmt.Errorf("wait for %s: %w", end.name, err)
 		}
@@ -58,14 +59,14 @@ const linkPatience = 30 * time.Second
 // left to the kernel's work queues: until linkwatch has run the first end brought
 // up drops what it sends, and until addrconf_dad_work has, an IPv6 address has no
 // local route, with or without duplicate address detection.
-func awaitLink(h *netlink.Handle, prefix func(Family) netip.Prefix) error {
+func (b *Bench) awaitLink(h *netlink.Handle, prefix func(Family) netip.Prefix) error {
 	for deadline := time.Now().Add(linkPatience); ; <-time.After(time.Millisecond) {
 		link, err := h.LinkByName(linkName)
 		if err != nil {
 			return err
 		}
 		ready := link.Attrs().OperState == netlink.OperUp
-		for _, f := range []Family{IPv4, IPv6} {
+		for _, f := range b.families {
 			routes, err := h.RouteGet(prefix(f).Addr().AsSlice())
 			ready = ready && err == nil && len(routes) > 0 && routes[0].Type == unix.RTN_LOCAL
 		}
@@ -91,7 +92,7 @@ func configure(ns *netns.Handle, fn func(*netlink.Handle) error) error {
 }
 
 // setUpLinks brings loopback and the link up, with an address of each family.
-func setUpLinks(h *netlink.Handle, prefix func(Family) netip.Prefix) error {
+func (b *Bench) setUpLinks(h *netlink.Handle, prefix func(Family) netip.Prefix) error {
 	if err := setUpLoopback(h); err != nil {
 		return err
 	}
@@ -99,7 +100,7 @@ func setUpLinks(h *netlink.Handle, prefix func(Family) netip.Prefix) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range []Family{IPv4, IPv6} {
+	for _, f := range b.families {
 		// Without duplicate address detection an IPv6 address is good at once.
 		addr := &netlink.Addr{IPNet: ipNet(prefix(f)), Flags: unix.IFA_F_NODAD}
 		if err := h.AddrAdd(link, addr); err != nil {
@@ -111,13 +112,13 @@ func setUpLinks(h *netlink.Handle, prefix func(Family) netip.Prefix) error {
 
 // addStrangers makes the addresses that nobody owns reachable through the
 // hardware address that is nobody's. A permanent neighbour needs no answer.
-func addStrangers(h *netlink.Handle) error {
+func (b *Bench) addStrangers(h *netlink.Handle) error {
 	link, err := h.LinkByName(linkName)
 	if err != nil {
 		return err
 	}
 	hardware := gatewayHardware()
-	for _, f := range []Family{IPv4, IPv6} {
+	for _, f := range b.families {
 		gateway := net.IP(gatewayAddr(f).AsSlice())
 		neighbour := &netlink.Neigh{
 			LinkIndex: link.Attrs().Index, State: netlink.NUD_PERMANENT, IP: gateway, HardwareAddr: hardware[:],

@@ -23,7 +23,7 @@ func openWire(*netns.Handle, string, hardwareAddr) (*os.File, error) {
 	return nil, unsupported("packet sockets")
 }
 
-func join(_, _ *netns.Handle) error { return unsupported("links") }
+func (b *Bench) join() error { return unsupported("links") }
 
 // LoopbackUp returns an error on this platform.
 func LoopbackUp(*netns.Handle) error { return fmt.Errorf("lab: %w", unsupported("links")) }

@@ -81,6 +81,13 @@ func Start(ctx context.Context, f Fault, o Options) (*Running, error) {
 		}
 		own = true
 	}
+	if o.Family != IPv4 && !bench.hasIPv6() {
+		err := fmt.Errorf("lab: %s over %s: this kernel has no IPv6: %w", f.Name, o.Family, errors.ErrUnsupported)
+		if own {
+			err = errors.Join(err, bench.Close())
+		}
+		return nil, err
+	}
 	s := newStage(bench, f, o)
 	ctx, stop := context.WithCancelCause(ctx)
 	ctx, release := context.WithTimeout(ctx, o.MaxDuration)
@@ -178,6 +185,14 @@ func (r *Running) Culprit() (pid int, ns *netns.Handle) {
 	}
 	return r.ServerPID, r.Server
 }
+
+// ServerActor returns the server process, whose part may be changed; nil if there
+// is none.
+func (r *Running) ServerActor() *Actor { return r.stage.server }
+
+// ClientActor returns the client process, whose part may be changed; nil if a raw
+// peer plays the client.
+func (r *Running) ClientActor() *Actor { return r.stage.client }
 
 // ServerStatus returns what the server process told last; the zero value if there
 // is none.
