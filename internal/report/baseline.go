@@ -187,10 +187,10 @@ func (p *page) baseline(b *Baseline) {
 	}
 	total := len(b.New) + len(b.Gone) + len(b.Changed)
 	if total == 0 && len(b.Rates) == 0 {
-		p.block("", "  ", clean(since)+": the same findings, no notable change of rate", plain)
+		p.block("", "  ", Clean(since)+": the same findings, no notable change of rate", plain)
 		return
 	}
-	p.block("", "  ", fmt.Sprintf("%s: %d new, %d gone, %d changed", clean(since), len(b.New), len(b.Gone), len(b.Changed)), strong)
+	p.block("", "  ", fmt.Sprintf("%s: %d new, %d gone, %d changed", Clean(since), len(b.New), len(b.Gone), len(b.Changed)), strong)
 	p.changes("new", bad, b.New)
 	p.changes("gone", good, b.Gone)
 	p.changes("changed", warn, b.Changed)
@@ -200,7 +200,7 @@ func (p *page) baseline(b *Baseline) {
 	}
 	if len(rates) > 0 {
 		first, other := p.lead("rate")
-		p.block(first, other, clean(strings.Join(rates, " · ")), plain)
+		p.block(first, other, Clean(strings.Join(rates, " · ")), plain)
 	}
 }
 
@@ -210,6 +210,6 @@ func (p *page) changes(label string, t tone, all []Change) {
 		if c.Before != nil && c.After != nil {
 			text = fmt.Sprintf("%s %s → %s %s: %s", c.Before.Severity, c.Before.Cause, c.After.Severity, c.After.Cause, text)
 		}
-		p.block("  "+p.paint(t, fmt.Sprintf("%-8s", label)), strings.Repeat(" ", 10), clean(text), plain)
+		p.block("  "+p.paint(t, fmt.Sprintf("%-8s", label)), strings.Repeat(" ", 10), Clean(text), plain)
 	}
 }

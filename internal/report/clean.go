@@ -8,10 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-// clean makes text fit to be shown: whatever a terminal could take for a
+// Clean makes text fit to be shown, in one line: whatever a terminal could take for a
 // command, or a reader for something else than it is, is spelled out. A process
 // may call itself "\x1b[2J" or turn the direction of the text around it.
-func clean(s string) string {
+func Clean(s string) string {
 	if !strings.ContainsFunc(s, mustEscape) {
 		return s
 	}
@@ -37,7 +37,7 @@ func clean(s string) string {
 func cleanAll(in []string) []string {
 	out := make([]string, len(in))
 	for i, s := range in {
-		out[i] = clean(s)
+		out[i] = Clean(s)
 	}
 	return out
 }

@@ -42,7 +42,7 @@ type htmlRemedy struct {
 type htmlEvidence struct{ Name, Figure, Source string }
 
 func renderHTML(w io.Writer, r *Report, o Options) error {
-	page, err := template.New("page").Funcs(template.FuncMap{"clean": clean, "number": number}).Parse(htmlPage)
+	page, err := template.New("page").Funcs(template.FuncMap{"clean": Clean, "number": number}).Parse(htmlPage)
 	if err != nil {
 		return fmt.Errorf("report: html: %w", err)
 	}

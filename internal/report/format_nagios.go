@@ -26,7 +26,7 @@ func renderNagios(w io.Writer, r *Report, o Options) error {
 		text += "; " + f.Summary
 	}
 	// A bar would begin the performance data, a line break the long output.
-	text = strings.ReplaceAll(clean(text), "|", "¦")
+	text = strings.ReplaceAll(Clean(text), "|", "¦")
 	_, err := fmt.Fprintf(w, "TCPDOCTOR %s - %s | %s\n", status, text, strings.Join(r.performance(), " "))
 	return err
 }

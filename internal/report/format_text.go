@@ -62,7 +62,7 @@ func (p *page) write(r, shown *Report, o Options) {
 // verdict writes the first line: what is the matter, and on which host when.
 func (p *page) verdict(r *Report) {
 	text, t := r.verdict()
-	p.sides(clean(text), t, clean(r.where()), faint)
+	p.sides(Clean(text), t, Clean(r.where()), faint)
 }
 
 func (r *Report) verdict() (string, tone) {
@@ -101,7 +101,7 @@ func (p *page) finding(r *Report, f rules.Finding) {
 	t := map[rules.Severity]tone{rules.Critical: bad, rules.Warning: warn}[f.Severity]
 	name := strings.ToUpper(string(f.Severity))
 	head := fmt.Sprintf("%-*s", p.indent(), name+" ")
-	lines := wrap(clean(f.Summary), p.width-len(head))
+	lines := wrap(Clean(f.Summary), p.width-len(head))
 	p.heading(p.paint(t, head), indent, len(head), lines, f.ID)
 
 	why := f.Explanation
@@ -146,7 +146,7 @@ func (p *page) lead(label string) (first, other string) {
 
 func (p *page) labelled(label, text string) {
 	first, other := p.lead(label)
-	p.block(first, other, clean(text), plain)
+	p.block(first, other, Clean(text), plain)
 }
 
 func (p *page) listed(label string, items []string) {
@@ -183,11 +183,11 @@ func (p *page) remedies(r *Report, f rules.Finding) {
 		if x.Kind == rules.PrescribeSysctl {
 			t = command
 		}
-		effect := clean(effectWords(x.Effect))
+		effect := Clean(effectWords(x.Effect))
 		if p.terse && x.Effect.Predicted == "" {
 			effect = ""
 		}
-		p.remedy(lead+mark, other+strings.Repeat(" ", len(mark)), clean(r.remedyWords(f, x)), effect, t)
+		p.remedy(lead+mark, other+strings.Repeat(" ", len(mark)), Clean(r.remedyWords(f, x)), effect, t)
 		lead = other
 	}
 	if useless := uselessWords(f.Prescriptions); len(useless) > 0 {

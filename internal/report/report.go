@@ -125,6 +125,18 @@ type TimeWait struct {
 	Limit uint64      `json:"limit"`
 }
 
+// sockets returns how many there were at the end of the window.
+func (r *Report) sockets() int {
+	var n uint64
+	for _, ns := range r.Namespaces {
+		if s := ns.Sockets; s != nil {
+			n += s.Established + s.SynSent + s.SynRecv + s.FinWait1 + s.FinWait2 + s.TimeWait + s.Close +
+				s.CloseWait + s.LastAck + s.Listen + s.Closing
+		}
+	}
+	return int(n)
+}
+
 // Worst returns the highest severity among the findings, "" without any.
 func (r *Report) Worst() rules.Severity {
 	var worst rules.Severity

@@ -31,13 +31,13 @@ func (p *page) missing(label string, all []string) {
 	} else if more > 0 {
 		all = append(slices.Clone(all[:shown]), fmt.Sprintf("and %d more (-o json has all)", more))
 	}
-	p.block("  "+p.paint(warn, label), "    ", clean(strings.Join(all, "; ")), plain)
+	p.block("  "+p.paint(warn, label), "    ", Clean(strings.Join(all, "; ")), plain)
 }
 
 func scopeWords(r *Report) string {
 	l := r.LookedAt
 	s := fmt.Sprintf("%s over %s, %s, %s", many(l.Checks, "check", "checks"),
-		many(int(r.Cost.Sockets), "socket", "sockets"), many(l.Listeners, "listener", "listeners"),
+		many(r.sockets(), "socket", "sockets"), many(l.Listeners, "listener", "listeners"),
 		many(len(r.Namespaces), "namespace", "namespaces"))
 	if l.AcceptedPerSecond != nil && l.ConnectedPerSecond != nil {
 		s += fmt.Sprintf("; new connections: %s/s in, %s/s out", number(*l.AcceptedPerSecond), number(*l.ConnectedPerSecond))

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/tcpdoctor/tcpdoctor/internal/report"
+)
+
+// The exit codes of commands that judge; all others know codeOK and codeFailed.
+const (
+	codeOK       = 0
+	codeWarning  = 1
+	codeCritical = 2
+	codeFailed   = 3
+)
+
+// exit is the error of a command that has said all it has to say and only
+// wants an exit code.
+type exit int
+
+// Error is never shown.
+func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// run runs the command line and returns the exit code.
+func run(ctx context.Context, args []string, io streams) int {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := newRootCmd(io)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	code, only := errors.AsType[exit](err)
+	switch {
+	case err == nil:
+		return codeOK
+	case only:
+		return int(code)
+	}
+	fmt.Fprintf(io.Err, "tcpdoctor: %s\n", message(err))
+	return codeFailed
+}
+
+// message is an error in one line, without the name of our own package that
+// found it: users know commands, not packages.
+func message(err error) string {
+	s := strings.Join(strings.Fields(err.Error()), " ")
+	for _, p := range []string{"facts: ", "lab: ", "netns: ", "report: ", "rules: ", "sockdiag: ", "sysctl: "} {
+		s = strings.TrimPrefix(s, p)
+	}
+	return report.Clean(s)
+}
+
+func newRootCmd(io streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tcpdoctor",
+		Short: "find out what is wrong with TCP on this host, who must act, and what to do",
+		Long: `tcpdoctor samples how the kernel manages TCP connections and says what is
+wrong, who must act, and what to do: tcpdoctor diagnose
+
+Exit codes: 0 nothing at warning or above, 1 warning, 2 critical, 3 not judged
+or wrong usage; commands that do not judge know 0 and 3.`,
+		SilenceUsage:       true,
+		SilenceErrors:      true,
+		DisableSuggestions: true, // in one line, by unknownCommand
+		Args:               unknownCommand,
+		RunE:               func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(io.In)
+	root.SetOut(io.Out)
+	root.SetErr(io.Err)
+	root.SetFlagErrorFunc(flagError)
+	root.PersistentFlags().String("config", "", "`file` to read settings from instead of "+configFile+"; conf.d is looked for beside it")
+	for _, add := range commands() {
+		root.AddCommand(add(io))
+	}
+	return root
+}
+
+// commands lists what makes the commands.
+func commands() []func(streams) *cobra.Command {
+	return []func(streams) *cobra.Command{newDiagnoseCmd, newExplainCmd, newLabCmd, newVersionCmd}
+}
+
+// unknownCommand is the error for a first word that is no command.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return fmt.Errorf("no command %q%s", args[0], suggestion(args[0], names))
+}
+
+// flagError adds the nearest flag to the error for one that does not exist.
+func flagError(cmd *cobra.Command, err error) error {
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok {
+		return err
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	name := unknown.GetSpecifiedName()
+	dashes := "--"
+	if unknown.GetSpecifiedShortnames() != "" {
+		return fmt.Errorf("no flag -%s", name)
+	}
+	slices.Sort(names)
+	if near := nearest(name, names); near != "" {
+		return fmt.Errorf("no flag %s%s (did you mean %s%s?)", dashes, name, dashes, near)
+	}
+	return fmt.Errorf("no flag %s%s", dashes, name)
+}
+
+// noArgs refuses arguments in one line.
+func noArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%q: no argument expected here", args[0])
+	}
+	return nil
+}

@@ -1,0 +1,32 @@
+package model
+
+// counterDocsClose are the counters of closing and resetting connections.
+var counterDocsClose = []CounterDoc{
+	{Name: "Tcp.CurrEstab", When: "it is the number of connections in ESTABLISHED and CLOSE_WAIT", Gauge: true,
+		Trap: "connections that no accept() has taken are among them"},
+	{Name: CEstabResets, When: "a connection in ESTABLISHED or CLOSE_WAIT ends without closing: a RST came, this side aborted, or it timed out",
+		Tells: "connections that broke", Trap: "it is not the number of RSTs received"},
+	{Name: COutRsts, When: "a RST is sent, for a connection or in answer to a segment that belongs to none",
+		Tells: "closed ports, aborted connections; the TCPAbortOn counters tell which"},
+	{Name: CTCPAbortOnData, When: "data arrives after close(), or the application closes with SO_LINGER of 0 s",
+		Tells: "an application that closes too early, or resets on purpose"},
+	{Name: CTCPAbortOnClose, When: "the application closes with unread data in the socket; the peer gets a RST",
+		Tells: "peers lose what they sent last", Trap: "it is a fault of this application, not of the network"},
+	{Name: CTCPAbortOnLinger, When: "a socket in FIN_WAIT2 is closed with a negative TCP_LINGER2", Trap: "SO_LINGER of 0 s counts in TCPAbortOnData instead"},
+	{Name: CTCPAbortOnTimeout, When: "a connection is given up: retransmissions, keepalive or zero-window probes were not answered",
+		Tells: "peers that vanished", Trap: "half-open entries of listeners are not among them"},
+	{Name: CTCPAbortOnMemory, When: "a closed but unfinished connection is reset because of tcp_max_orphans or tcp_mem",
+		Tells: "one of the two limits; the kernel log says which"},
+	{Name: CTW, When: "a connection goes into TIME_WAIT (or, without an owner, into FIN_WAIT2) for more than 4 s",
+		Tells: "how many connections this side closes first", Trap: "it counts the beginning, not the end; many are normal"},
+	{Name: CTWKilled, When: "as TW, for 4 s or less: a short tcp_fin_timeout"},
+	{Name: CTWRecycled, When: "connect() takes over the ports of a TIME_WAIT object (tcp_tw_reuse)", Tells: "tcp_tw_reuse works",
+		Trap: "it has nothing to do with tcp_tw_recycle, which is gone"},
+	{Name: CTCPTimeWaitOverflow, When: "a connection skips TIME_WAIT because there are tcp_max_tw_buckets already",
+		Tells: "the limit is too low for the rate of closes", Trap: "no log line accompanies it"},
+	{Name: CTCPACKSkippedTimeWait, When: "an ACK to a segment for a TIME_WAIT object is left out because one was sent in the last 500 ms"},
+	{Name: CTCPACKSkippedChallenge, When: "a challenge ACK is left out because one was sent in the last 500 ms"},
+	{Name: CPAWSTimewait, When: "a SYN or segment for a TIME_WAIT object has a timestamp older than the connection's last",
+		Tells: "clients behind one address whose clocks differ", Since: "6.15 to 6.18"},
+	{Name: CTCPKeepAlive, When: "a keepalive probe is sent", Tells: "idle connections are watched"},
+}

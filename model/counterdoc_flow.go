@@ -1,0 +1,31 @@
+package model
+
+// counterDocsFlow are the counters of data in transit.
+var counterDocsFlow = []CounterDoc{
+	{Name: "Tcp.InSegs", When: "a segment arrives, bad ones included"},
+	{Name: "Tcp.OutSegs", When: "a segment is sent, RST and SYN-ACK included, repeats of data not"},
+	{Name: CRetransSegs, When: "a segment is sent again, SYN and SYN-ACK included", Tells: "loss, or answers that are late",
+		Trap: "for loss of data subtract TCPSynRetrans, and what TCPSpuriousRTOs and TCPDSACKRecv say was needless"},
+	{Name: CInErrs, When: "a segment has a bad checksum or header, or is a SYN on an established connection",
+		Trap: "an accept queue overflow elsewhere raises it on its clients"},
+	{Name: COutNoRoutes, When: "a packet has no route", Tells: "a missing route, or none for the answers to a spoofed source"},
+	{Name: "TcpExt.TCPLostRetransmit", When: "a segment that was sent again is found lost once more", Tells: "heavy loss"},
+	{Name: "TcpExt.TCPFastRetrans", When: "a segment is sent again on duplicate acknowledgements", Tells: "loss that is repaired without waiting"},
+	{Name: "TcpExt.TCPSpuriousRTOs", When: "a timeout turns out to have been needless", Tells: "delay that varies more than the timer expects"},
+	{Name: "TcpExt.TCPDSACKRecv", When: "the peer reports that it received a segment twice", Tells: "needless retransmission, or duplication on the path"},
+	{Name: "TcpExt.TCPRetransFail", When: "a segment cannot be sent again for a local reason", Tells: "a full queue or no memory on this host"},
+	{Name: CBeyondWindow, When: "a segment lies beyond the window that was offered", Since: "6.15 to 6.18"},
+	{Name: CPAWSEstab, When: "a segment has a timestamp older than the last one seen", Tells: "duplicates on the path, or a peer whose clock went back"},
+	{Name: CPAWSOldAck, When: "an old pure ACK arrives out of order", Since: "6.14", Trap: "PAWSEstab counted these before"},
+	{Name: "TcpExt.TCPACKSkippedFinWait2", When: "an ACK to a segment for an ownerless FIN_WAIT2 is left out because one was sent in the last 500 ms"},
+	{Name: CTCPWinProbe, When: "a peer's closed window is probed", Tells: "peers that do not read"},
+	{Name: CTCPZeroWindowDrop, When: "data arrives although this side's window is closed", Since: "4.19", Tells: "a reader here that does not keep up"},
+	{Name: "TcpExt.TCPToZeroWindowAdv", When: "this side closes its window", Tells: "an application here does not read"},
+	{Name: "TcpExt.TCPFromZeroWindowAdv", When: "this side opens its window again"},
+	{Name: "TcpExt.TCPWantZeroWindowAdv", When: "this side would close its window but may not shrink it"},
+	{Name: CTCPRcvQDrop, When: "data that arrived in order is dropped for want of memory", Since: "4.19", Tells: "tcp_mem or the cgroup's memory"},
+	{Name: "TcpExt.TCPBacklogDrop", When: "a segment is dropped because the socket is busy and its backlog full", Tells: "a reader that holds the socket for too long, or too small a buffer"},
+	{Name: "TcpExt.PruneCalled", When: "a receive buffer is full and is compacted", Tells: "buffers that are too small for what arrives"},
+	{Name: "TcpExt.RcvPruned", When: "data is dropped because compacting was not enough"},
+	{Name: "TcpExt.OfoPruned", When: "data received out of order is dropped to make room"},
+}
