@@ -5,6 +5,11 @@ package conformance
 // All returns every scenario, in the order of their variables.
 func All() []Scenario {
 	return []Scenario{
+		acceptQueueClient,
+		acceptQueueCookie,
+		acceptQueueLimits,
+		acceptQueueOverflow,
+		acceptQueueRelisten,
 		handshakeActive,
 		handshakeListener,
 		handshakePassive,
@@ -21,5 +26,8 @@ func All() []Scenario {
 		resetOnClose,
 		resetSynSent,
 		resetTimeWait,
+		synQueueLimits,
+		synQueueProven,
+		synQueueUnanswerable,
 	}
 }

@@ -114,13 +114,21 @@ func (s *Side) Drops(ctx context.Context, port uint16) int {
 
 // Connection returns the connection with these two ends, and whether there is
 // one. A socket that is closed but still bound to its port is none.
-func (s *Side) Connection(ctx context.Context, local, remote netip.AddrPort) (facts.Socket, bool) {
-	bound := facts.StateSet(facts.Close, facts.BoundInactive)
-	r := sockdiag.Request{States: facts.AllStates &^ bound, LocalPort: local.Port(), RemotePort: remote.Port()}
-	for _, found := range s.Sockets(ctx, r) {
-		if found.Remote.Addr().Unmap() == remote.Addr() && found.Local.Addr().Unmap() == local.Addr() {
-			return found, true
-		}
+func (s *Side) Connection(local, remote netip.AddrPort) (lab.Socket, bool) {
+	if s.c.Failed() {
+		return lab.Socket{}, false
 	}
-	return facts.Socket{}, false
+	found, ok, err := lab.LookUp(s.ns, local, remote)
+	s.c.Fail(err)
+	return found, ok
+}
+
+// State is the state of the connection with these two ends, CLOSED if there is
+// none.
+func (s *Side) State(local, remote netip.AddrPort) facts.State {
+	found, ok := s.Connection(local, remote)
+	if !ok {
+		return facts.Close
+	}
+	return facts.State(found.State)
 }

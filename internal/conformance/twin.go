@@ -13,7 +13,6 @@ import (
 	"github.com/tcpdoctor/tcpdoctor/facts"
 	"github.com/tcpdoctor/tcpdoctor/internal/lab"
 	"github.com/tcpdoctor/tcpdoctor/model"
-	"github.com/tcpdoctor/tcpdoctor/sockdiag"
 )
 
 // Twin is one connection of the server's kernel and the same connection in the
@@ -140,6 +139,15 @@ func (t *Twin) Read() {
 	t.Conn, _ = t.Conn.Step(model.Event{Kind: model.EvRead, Bytes: n})
 }
 
+// Write has the application write so many bytes.
+func (t *Twin) Write(ctx context.Context, n int) {
+	event := model.Event{Kind: model.EvWrite, Bytes: n}
+	t.step(ctx, fmt.Sprintf("write(%d)", n), event, func() {
+		_, err := t.Sock.Write(n)
+		t.Sock.Must("write", err)
+	})
+}
+
 // Close has the application close the connection.
 func (t *Twin) Close(ctx context.Context) {
 	t.Call(ctx, "close()", model.EvClose, func() {
@@ -186,7 +194,7 @@ func (t *Twin) step(ctx context.Context, what string, e model.Event, act func())
 		t.kernelISS = e.ISS
 	}
 	after := t.c.Server.Counters()
-	place, told := t.look(ctx)
+	place, told := t.look()
 	disturbed := timerCounters(actions)
 	t.c.Compare(what,
 		t.outcome(next.Node.String(), segmentsOf(actions), t.countsOf(actions), errorOf(actions)),
@@ -265,26 +273,27 @@ func (t *Twin) keep(next model.Conn) {
 
 // look finds the connection in the kernel, and takes the error that waits for
 // its application.
-func (t *Twin) look(ctx context.Context) (place string, told Errno) {
+func (t *Twin) look() (place string, told Errno) {
 	if t.Sock != nil {
 		told = t.Sock.Error()
 	}
-	found, ok := t.c.Server.Connection(ctx, t.line.ends.kernel, t.line.ends.stranger)
+	found, ok := t.c.Server.Connection(t.line.ends.kernel, t.line.ends.stranger)
 	if !ok {
 		return model.Node{State: facts.Close}.String(), told
 	}
 	return nodeOf(found).String(), told
 }
 
-// nodeOf tells which kernel object a line of a dump stands for.
-func nodeOf(s facts.Socket) model.Node {
-	n := model.Node{State: s.State, Object: model.OwnedSocket}
+// nodeOf tells which kernel object an entry of INET_DIAG stands for.
+func nodeOf(s lab.Socket) model.Node {
+	state := facts.State(s.State)
+	n := model.Node{State: state, Object: model.OwnedSocket}
 	switch {
-	case s.State == facts.SynRecv && s.Inode == 0:
+	case state == facts.SynRecv && s.Inode == 0:
 		n.Object = model.Request
-	case s.Timer == facts.TimerTimeWait:
+	case facts.Timer(s.Timer) == facts.TimerTimeWait:
 		n.Object = model.TimeWaitObject
-	case s.Inode == 0 && s.State != facts.Established && s.State != facts.CloseWait:
+	case s.Inode == 0 && state != facts.Established && state != facts.CloseWait:
 		n.Object = model.Orphan
 	}
 	return n
@@ -328,11 +337,7 @@ func (t *Twin) write(s model.Segment) string {
 	return b.String()
 }
 
-// Gone watches the connection until the kernel has nothing left of it in one of
-// the states, and compares how long that took.
-func (t *Twin) Gone(ctx context.Context, what string, since Stamp, lasts time.Duration, states ...facts.State) {
-	r := sockdiag.Request{
-		States: facts.StateSet(states...), LocalPort: t.line.ends.kernel.Port(), RemotePort: t.line.ends.stranger.Port(),
-	}
-	t.c.Compare(what, lasts, t.c.Watch(ctx, since, lasts, func() bool { return len(t.c.Server.Sockets(ctx, r)) > 0 }))
+// In reports whether the kernel's connection is in one of the states now.
+func (t *Twin) In(states ...facts.State) bool {
+	return slices.Contains(states, t.c.Server.State(t.line.ends.kernel, t.line.ends.stranger))
 }
