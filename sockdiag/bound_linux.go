@@ -7,8 +7,9 @@ import (
 	"os"
 	"runtime"
 
-	"github.com/tcpdoctor/tcpdoctor/facts"
 	"golang.org/x/sys/unix"
+
+	"github.com/tcpdoctor/tcpdoctor/facts"
 )
 
 // ShowsBound reports whether this kernel lists sockets that are bound without

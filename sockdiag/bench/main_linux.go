@@ -52,7 +52,7 @@ func main() {
 	defer cancel()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1) //nolint:gocritic // nothing deferred matters any more
+		os.Exit(1)
 	}
 }
 
