@@ -14,17 +14,18 @@ type Source string
 
 // The sources a window is made of.
 const (
-	SourceSockets    Source = "sockets"     // INET_DIAG walks
-	SourceListeners  Source = "listeners"   // LISTEN polls between the walks
-	SourceNetstat    Source = "netstat"     // /proc/net/netstat
-	SourceSNMP       Source = "snmp"        // /proc/net/snmp, snmp6
-	SourceSockstat   Source = "sockstat"    // /proc/net/sockstat, sockstat6
-	SourceSoftnet    Source = "softnet"     // /proc/net/softnet_stat
-	SourceConntrack  Source = "conntrack"   // nf_conntrack count, max and /proc/net/stat
-	SourceKernelLog  Source = "kernel log"  // /dev/kmsg
-	SourceSettings   Source = "settings"    // /proc/sys
-	SourceProcesses  Source = "processes"   // /proc/PID
-	SourceNamespaces Source = "namespaces"  // network namespaces of the host
-	SourceBoundPorts Source = "bound ports" // sockets bound without being connected
-	SourceNeighbours Source = "neighbours"  // /proc/net/stat/arp_cache, ndisc_cache
+	SourceSockets      Source = "sockets"       // INET_DIAG walks
+	SourceListeners    Source = "listeners"     // LISTEN polls between the walks
+	SourceNetstat      Source = "netstat"       // /proc/net/netstat
+	SourceSNMP         Source = "snmp"          // /proc/net/snmp, snmp6
+	SourceSockstat     Source = "sockstat"      // /proc/net/sockstat, sockstat6
+	SourceSoftnet      Source = "softnet"       // /proc/net/softnet_stat
+	SourceConntrack    Source = "conntrack"     // nf_conntrack count, max and /proc/net/stat
+	SourceKernelLog    Source = "kernel log"    // /dev/kmsg
+	SourceSettings     Source = "settings"      // /proc/sys, what each namespace has of its own
+	SourceHostSettings Source = "host settings" // /proc/sys, what the host has once
+	SourceProcesses    Source = "processes"     // /proc/PID
+	SourceNamespaces   Source = "namespaces"    // network namespaces of the host
+	SourceBoundPorts   Source = "bound ports"   // sockets bound without being connected
+	SourceNeighbours   Source = "neighbours"    // /proc/net/stat/arp_cache, ndisc_cache
 )

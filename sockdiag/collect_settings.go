@@ -69,8 +69,8 @@ func hiddenGap(hidden []string) []facts.Gap {
 	if len(hidden) == 0 {
 		return nil
 	}
-	return []facts.Gap{{Source: facts.SourceSettings, Reason: fmt.Sprintf(
-		"%d settings of the host are not shown in this network namespace (%s); run in the host's namespace to judge them",
+	return []facts.Gap{{Source: facts.SourceHostSettings, Reason: fmt.Sprintf(
+		"%d are not shown in this network namespace (%s); run in the host's namespace to judge them",
 		len(hidden), shortList(hidden, 4))}}
 }
 

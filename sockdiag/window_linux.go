@@ -128,7 +128,7 @@ func (s *session) readOnce(ctx context.Context, t tree, dir *sysctl.Dir, keys []
 	}
 	w.HostSettings, err = bounded(ctx, settingsLimit, func() (map[string]string, error) { return readSettings(dir, keys) })
 	if err != nil {
-		s.gap(facts.SourceSettings, "%v", err)
+		s.gap(facts.SourceHostSettings, "%v", err)
 		return
 	}
 	w.Gaps = append(w.Gaps, hiddenGap(hiddenSettings(w.HostSettings, keys, w.Host.Kernel))...)
