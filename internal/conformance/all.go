@@ -26,8 +26,11 @@ func All() []Scenario {
 		resetOnClose,
 		resetSynSent,
 		resetTimeWait,
+		synAckSchedule,
 		synQueueLimits,
 		synQueueProven,
 		synQueueUnanswerable,
+		synSchedule,
+		synScheduleLinear,
 	}
 }

@@ -42,6 +42,15 @@ func (c Counts) Add(times int, counters ...model.Counter) {
 	}
 }
 
+// Take notes what a step of the model counts.
+func (c Counts) Take(actions []model.Action) {
+	for _, a := range actions {
+		if a.Kind == model.ActCount {
+			c.Add(1, a.Counter)
+		}
+	}
+}
+
 // gauge takes the sign off a counter's name: CurrEstab moves both ways.
 func gauge(c model.Counter) (name string, by int) {
 	if name, ok := strings.CutSuffix(string(c), "+1"); ok {
@@ -83,7 +92,7 @@ func (c *Case) moved(before, after lab.Counters, leftOut ...model.Counter) Count
 	return moved
 }
 
-// known takes out of the model's counts what this kernel has no counter for.
+// countable takes out of the model's counts what this kernel has no counter for.
 func (c *Case) countable(counts Counts) Counts {
 	for name := range counts {
 		if !c.Dialect.HasCounter(model.Counter(name)) {

@@ -27,11 +27,7 @@ func segmentsOf(actions []model.Action) []model.Segment {
 // kernel has them.
 func (t *Twin) countsOf(actions []model.Action) Counts {
 	counts := make(Counts)
-	for _, a := range actions {
-		if a.Kind == model.ActCount {
-			counts.Add(1, a.Counter)
-		}
-	}
+	counts.Take(actions)
 	return t.c.countable(counts)
 }
 
