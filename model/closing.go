@@ -37,16 +37,8 @@ func retryLife(repeats int, rto time.Duration, s Settings) time.Duration {
 }
 
 // lateness returns by how much a timer of this length is late on average: half
-// of the granularity of its level of the timer wheel, at 250 ticks a second
-// (kernel/time/timer.c: eight times coarser for each level).
-func lateness(d time.Duration) time.Duration {
-	tick := 4 * time.Millisecond
-	granularity := tick
-	for reach := 64 * tick; d >= reach; reach *= 8 {
-		granularity *= 8
-	}
-	return granularity / 2
-}
+// of the granularity of its level of the timer wheel.
+func lateness(d time.Duration) time.Duration { return wheelGranularity(d) / 2 }
 
 // OrphanLife returns how long an orphan in FIN_WAIT1, LAST_ACK or CLOSING is
 // kept when its peer is silent, for its retransmission timeout (200 ms on a

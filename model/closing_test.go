@@ -258,7 +258,7 @@ func TestRetryLifeGrowsWithRetries(t *testing.T) {
 		}
 	})
 	for d, want := range map[time.Duration]time.Duration{
-		4 * ms: 2 * ms, 252 * ms: 2 * ms, 256 * ms: 16 * ms, 2 * sec: 16 * ms, 2048 * ms: 128 * ms, 16 * sec: 128 * ms, 17 * sec: 1024 * ms,
+		4 * ms: 2 * ms, 251 * ms: 2 * ms, 252 * ms: 16 * ms, 2015 * ms: 16 * ms, 2016 * ms: 128 * ms, 16127 * ms: 128 * ms, 16128 * ms: 1024 * ms,
 	} {
 		if got := lateness(d); got != want {
 			t.Errorf("lateness of %v: got %v, want %v", d, got, want)

@@ -118,21 +118,33 @@ func (q SynQueue) Decide(a SynArrival) SynDecision { return decideSyn(synRules, 
 
 func decideSyn(rules []SynRule, q SynQueue, a SynArrival) SynDecision {
 	var d SynDecision
-	cookie := false
-	for _, r := range rules {
-		if !r.Applies(q, a, cookie) {
-			continue
+	note, at := decideRules(rules, q, a)
+	for _, i := range []int{note, at} {
+		if i >= 0 {
+			d.Counters = append(d.Counters, rules[i].Counters...)
+			d.ListenerDrops += rules[i].ListenerDrops
 		}
-		d.Counters = append(d.Counters, r.Counters...)
-		d.ListenerDrops += r.ListenerDrops
-		if r.Result == synContinue {
-			cookie = true
-			continue
-		}
-		d.Rule, d.Result = r.Number, r.Result
-		return d
+	}
+	if at >= 0 {
+		d.Rule, d.Result = rules[at].Number, rules[at].Result
 	}
 	return d
+}
+
+// decideRules returns the index of the rule that decides and of the one that
+// only switched to cookies on the way, or -1. It allocates nothing.
+func decideRules(rules []SynRule, q SynQueue, a SynArrival) (note, at int) {
+	note = -1
+	for i := range rules {
+		if !rules[i].Applies(q, a, note >= 0) {
+			continue
+		}
+		if rules[i].Result != synContinue {
+			return note, i
+		}
+		note = i
+	}
+	return note, -1
 }
 
 // HalfOpenCapacity returns the largest number of entries the half-open queue

@@ -149,6 +149,28 @@ func DeferSchedule(retries, rounds int, rtoMax time.Duration) Schedule {
 	}
 }
 
+// wheelTick is the kernel's tick at 250 ticks a second, as most distributions
+// build it.
+const wheelTick = 4 * time.Millisecond
+
+// wheelGranularity returns the step in which timers of this length fire: the
+// kernel's timer wheel has levels of 64 steps, each eight times coarser than
+// the one before (kernel/time/timer.c). It always rounds up, so that timers
+// armed close to each other fire together.
+func wheelGranularity(d time.Duration) time.Duration {
+	step := wheelTick
+	for reach := 63 * wheelTick; d >= reach; reach *= 8 {
+		step *= 8
+	}
+	return step
+}
+
+// wheelFires returns when a timer armed now fires, on the kernel's clock.
+func wheelFires(now, d time.Duration) time.Duration {
+	step := wheelGranularity(d)
+	return (now + d + step) / step * step
+}
+
 // Slack returns the latest that a timer of this length may be seen to fire:
 // the kernel's timer wheel rounds long timeouts up by as much as an eighth.
 // It never fires early.
