@@ -84,9 +84,9 @@ func forTests() []string {
 }
 
 // outsideWorld lists the packages of the standard library that pure packages
-// may not import.
+// may not import. A generator of math/rand/v2 that was handed in is welcome.
 func outsideWorld() []string {
-	return []string{"log", "math/rand", "math/rand/v2", "net", "net/http", "os", "os/exec", "os/user", "path/filepath", "syscall"}
+	return []string{"log", "math/rand", "net", "net/http", "os", "os/exec", "os/user", "path/filepath", "syscall"}
 }
 
 // importProblems names every import that the table does not allow.
