@@ -18,6 +18,8 @@ func All() []Scenario {
 		handshakeSynSent,
 		handshakeThirdACKData,
 		handshakeThreeSegmentClose,
+		pruning,
+		pruningYoung,
 		resetArrives,
 		resetClosedPort,
 		resetDataAfterClose,

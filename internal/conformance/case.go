@@ -150,6 +150,9 @@ func (c *Case) Pause(ctx context.Context, d time.Duration) {
 	}
 }
 
+// PauseUntil waits until a time, or until ctx ends, which fails the case.
+func (c *Case) PauseUntil(ctx context.Context, at time.Time) { c.Pause(ctx, time.Until(at)) }
+
 // Stamp is an instant known by both of its sides: when an action began, and when
 // it had been done.
 type Stamp struct{ Began, Done time.Time }
