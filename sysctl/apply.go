@@ -82,6 +82,7 @@ type application struct {
 	e Entry
 
 	staged  string // the configuration file, waiting to be put in its place
+	tried   map[Key]bool
 	warning error
 }
 
@@ -109,7 +110,7 @@ func (p Plan) Apply(ctx context.Context, j *Journal, t *Target, o ApplyOptions) 
 	if err := j.refuseUnfinished(t); err != nil {
 		return nil, err
 	}
-	a := &application{j: j, t: t, o: o}
+	a := &application{j: j, t: t, o: o, tried: map[Key]bool{}}
 	if err := a.begin(p); err != nil {
 		return nil, err
 	}
@@ -229,7 +230,7 @@ func (t *Target) addSideEffects(rows []Row) ([]Row, error) {
 			}
 			slices.Sort(keys)
 			for _, k := range keys {
-				if k == cause.Key || cause.Key == keyCongestion && !t.id.Initial {
+				if !affects(cause.Key, k) || cause.Key == keyCongestion && !t.id.Initial {
 					continue
 				}
 				if rows, err = t.addSideEffect(rows, cause, k, effect.value); err != nil {
@@ -289,8 +290,24 @@ func (a *application) run(ctx context.Context) error {
 		_ = os.Remove(a.staged)
 	}
 	a.e.Failure = err.Error()
-	undoErr := a.j.undo(&a.e, a.t)
+	undoErr := a.j.undo(&a.e, a.t, a.untried())
 	return errors.Join(&UndoneError{ID: a.e.ID, Err: err, Outcomes: a.e.Outcomes}, undoErr)
+}
+
+// untried returns the rows that cannot be ours, because no write of this change
+// could have reached them: whatever is there is somebody else's.
+func (a *application) untried() map[Key]bool {
+	out := map[Key]bool{}
+	for _, r := range a.e.Rows {
+		reached := a.tried[r.Key]
+		for cause := range a.tried {
+			reached = reached || affects(cause, r.Key)
+		}
+		if !reached {
+			out[r.Key] = true
+		}
+	}
+	return out
 }
 
 // writeRows writes and reads back each parameter. It runs in the namespace.
@@ -322,17 +339,20 @@ func (a *application) writeRows(ctx context.Context) error {
 
 func (a *application) writeRow(r *Row) error {
 	ready := func(found string) bool {
-		return r.isBefore(found) || slices.Contains(r.Via, normalise(r.Key, found))
+		return r.isBefore(found) || r.isVia(found)
 	}
 	var s swapped
 	err := a.j.o.perform.perform(stepWrite, string(r.Key), func() (err error) {
 		s, err = a.t.tree.swap(r.Key, ready, r.After)
 		return err
 	})
+	if s.wrote || err != nil {
+		a.tried[r.Key] = true
+	}
 	if err != nil {
 		return err
 	}
-	if !s.wrote && !r.isAfter(s.found) {
+	if !s.wrote {
 		return fmt.Errorf("sysctl: %s: %w: %q, it was %q", r.Key, ErrStale, normalise(r.Key, s.found), normalise(r.Key, r.Before))
 	}
 	raw, err := a.t.tree.ReadRaw(r.Key)

@@ -326,7 +326,7 @@ func (b *bench) checkOldOrNew(what string, before map[Key]string, wanted map[Key
 			continue
 		}
 		r, ok := all[0].row(k)
-		if !ok || !r.isOurs(got) || !r.SideEffect && normalise(k, got) != wanted[k] && !slices.Contains(r.Via, normalise(k, got)) {
+		if !ok || !r.isLeftover(got) || !r.SideEffect && normalise(k, got) != wanted[k] && !slices.Contains(r.Via, normalise(k, got)) {
 			b.t.Errorf("%s: %s is %q, neither old nor new", what, k, got)
 		}
 	}

@@ -241,6 +241,48 @@ func TestRollbackLeavesForeignChanges(t *testing.T) {
 	}
 }
 
+// Writing the default of the interfaces changes those that nobody has set; undoing
+// it changes them back, and leaves alone what somebody else has set meanwhile.
+func TestInterfaceDefaults(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ctx := context.Background()
+	const lo, def, all Key = "net.ipv4.conf.lo.rp_filter", "net.ipv4.conf.default.rp_filter", "net.ipv4.conf.all.rp_filter"
+	keys := []Key{lo, def, all, "net.ipv4.conf.lo.forwarding", "net.ipv4.conf.default.forwarding", keyForward, keyForwardAll, keyRedirectsAll}
+	before := b.snapshot(keys)
+	wants := []Want{
+		{Key: def, Op: Exactly, Value: "2"},
+		{Key: keyForward, Op: Exactly, Value: "1"},
+		{Key: "net.ipv4.conf.default.forwarding", Op: Exactly, Value: "0"},
+	}
+	r, err := b.plan(wants).Apply(ctx, b.journal, b.target, ApplyOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.raw(lo) != "2" || b.raw(all) != before[all] || b.raw(keyForward) != "1" || b.raw("net.ipv4.conf.default.forwarding") != "0" {
+		t.Errorf("applied: got %v", b.snapshot(keys))
+	}
+	if _, err := r.Rollback(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, b.snapshot(keys)); diff != "" {
+		t.Errorf("after the rollback:\n%s", diff)
+	}
+	if r, err = b.plan(wants).Apply(ctx, b.journal, b.target, ApplyOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	b.set(lo, "1")
+	b.set("net.ipv4.conf.default.forwarding", "1")
+	if _, err := r.Rollback(ctx); err != nil {
+		t.Fatal(err)
+	}
+	want := before
+	want[lo], want["net.ipv4.conf.default.forwarding"] = "1", "1"
+	if diff := cmp.Diff(want, b.snapshot(keys)); diff != "" {
+		t.Errorf("after the rollback with foreign values:\n%s", diff)
+	}
+}
+
 func TestRollbackNamesTheLaterChange(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -62,10 +62,17 @@ func (r Row) isAfter(found string) bool {
 	return s.becomes(r.After, found)
 }
 
-// isOurs says whether a value is one that this change has left here: the final
-// one, one on the way, or a vector of which the kernel took only the beginning.
-func (r Row) isOurs(found string) bool {
-	if r.isAfter(found) || slices.Contains(r.Via, normalise(r.Key, found)) {
+// isVia says whether a value is one that the kernel may have given the parameter
+// because of another row.
+func (r Row) isVia(found string) bool {
+	return slices.Contains(r.Via, normalise(r.Key, found))
+}
+
+// isLeftover says whether a value is one that an interrupted change may have left
+// here: the final one, one on the way, or a vector of which the kernel took only
+// the beginning.
+func (r Row) isLeftover(found string) bool {
+	if r.isAfter(found) || r.isVia(found) {
 		return true
 	}
 	s, ok := Lookup(r.Key)

@@ -128,6 +128,6 @@ func (j *Journal) guardUndo(ctx context.Context, id string, t *Target, late bool
 	if err := e.mayUndo(t); err != nil {
 		return e, err
 	}
-	err = j.undo(&e, t)
+	err = j.undo(&e, t, nil)
 	return e, err
 }

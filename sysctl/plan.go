@@ -35,7 +35,8 @@ func (s State) value(k Key) (string, bool) {
 type Change struct {
 	Key Key
 	// Before and After are whole values in normalised form; BeforeRaw is the former
-	// as the kernel showed it.
+	// as the kernel showed it. They are equal where another write of the plan would
+	// make the kernel change the value in between.
 	Before, After string
 	BeforeRaw     string
 	// Wants are what asked for it, and Risk how much it can hurt, with the reason
@@ -157,6 +158,7 @@ func NewPlan(wants []Want, now State) Plan {
 			p.add(key, now)
 		}
 	}
+	p.keep(now)
 	p.checkRelations(now)
 	p.sort(now)
 	return p

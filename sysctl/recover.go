@@ -88,7 +88,7 @@ func (j *Journal) recoverOne(e Entry, find Finder) *Recovery {
 			e.Failure = "not confirmed in time"
 		}
 	}
-	err = j.undo(&e, t)
+	err = j.undo(&e, t, nil)
 	return &Recovery{Entry: e, Err: err}
 }
 

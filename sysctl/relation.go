@@ -127,6 +127,46 @@ func congestionBroken(v view) string {
 	return ""
 }
 
+// keep adds writes for wants that hold now and that the kernel would break when
+// other parameters of the plan are written.
+func (p *Plan) keep(now State) {
+	for _, cause := range slices.Clone(p.Changes) {
+		for _, effect := range sideEffects(cause.Key) {
+			p.keepAgainst(cause, effect, now)
+		}
+	}
+}
+
+func (p *Plan) keepAgainst(cause Change, effect sideEffect, now State) {
+	var left []Want
+	for _, w := range p.Already {
+		isIt := (effect.key == w.Key || effect.key == w.Key.Pattern()) && affects(cause.Key, w.Key)
+		before, ok := now.value(w.Key)
+		spec, known := Lookup(w.Key)
+		if !isIt || !ok || !known {
+			left = append(left, w)
+			continue
+		}
+		made, err := spec.Normalise(effect.value(cause.After, before))
+		if err != nil {
+			left = append(left, w)
+			continue
+		}
+		if after, err := spec.meet(w, made); err != nil || after == made {
+			left = append(left, w)
+			continue
+		}
+		if i := slices.IndexFunc(p.Changes, func(c Change) bool { return c.Key == w.Key }); i >= 0 {
+			p.Changes[i].Wants = append(p.Changes[i].Wants, w)
+			continue
+		}
+		p.Changes = append(p.Changes, Change{
+			Key: w.Key, Before: before, After: before, BeforeRaw: now.Raw[w.Key], Wants: []Want{w}, Risk: spec.Risk,
+		})
+	}
+	p.Already = left
+}
+
 // checkRelations takes out the changes that would break a condition.
 func (p *Plan) checkRelations(now State) {
 	v := view{now: now, after: map[Key]string{}}
@@ -156,7 +196,7 @@ func (p *Plan) checkRelations(now State) {
 // rank orders writes: what resets other parameters comes before them.
 func rank(k Key) int {
 	switch {
-	case resets(k):
+	case k == keyForward, k == keyForwardAll, k == keyForward6All, k == keyDisable6All, k == keyCongestion:
 		return 0
 	case strings.Contains(string(k), ".conf.all."):
 		return 1
@@ -192,9 +232,7 @@ func (p *Plan) sort(now State) {
 }
 
 // resets says whether writing a parameter makes the kernel change others.
-func resets(k Key) bool {
-	return k == keyForward || k == keyForwardAll || k == keyForward6All || k == keyDisable6All || k == keyCongestion
-}
+func resets(k Key) bool { return len(sideEffects(k)) > 0 }
 
 // sideEffect is a parameter, or a pattern, that the kernel changes on its own when
 // another one is written.
@@ -205,7 +243,8 @@ type sideEffect struct {
 
 // sideEffects returns what the kernel changes when a parameter is written
 // (inet_forward_change, addrconf_fixup_forwarding, addrconf_disable_ipv6,
-// tcp_set_default_congestion_control; measured on Linux 6.18).
+// tcp_set_default_congestion_control, devinet_copy_dflt_conf; measured on Linux
+// 6.18).
 func sideEffects(k Key) []sideEffect {
 	same := func(written, _ string) string { return written }
 	opposite := func(written, _ string) string {
@@ -231,5 +270,24 @@ func sideEffects(k Key) []sideEffect {
 			return strings.TrimSpace(before + " " + written)
 		}}}
 	}
+	// An IPv4 default goes at once to every interface whose own value nobody has ever
+	// written. Which those are cannot be seen, so it may or may not happen.
+	if iface, ok := k.Interface(); ok && iface == "default" && strings.HasPrefix(string(k), "net.ipv4.conf.") {
+		return []sideEffect{{k.Pattern(), same}}
+	}
 	return nil
+}
+
+// affects says whether writing cause can make the kernel change k.
+func affects(cause, k Key) bool {
+	if cause == k {
+		return false
+	}
+	// The default of the interfaces is no concern of the switch for all of them.
+	if from, ok := cause.Interface(); ok && from == "default" {
+		if to, _ := k.Interface(); to == "all" {
+			return false
+		}
+	}
+	return slices.ContainsFunc(sideEffects(cause), func(s sideEffect) bool { return s.key == k || s.key == k.Pattern() })
 }

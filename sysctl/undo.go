@@ -30,7 +30,7 @@ func (j *Journal) Rollback(ctx context.Context, id string, t *Target) (Entry, er
 	if err := e.mayUndo(t); err != nil {
 		return e, err
 	}
-	err = j.undo(&e, t)
+	err = j.undo(&e, t, nil)
 	return e, err
 }
 
@@ -49,14 +49,15 @@ func (e Entry) mayUndo(t *Target) error {
 
 // undo restores what is still ours, and records it. The record is no condition: on
 // a full disk the parameters are restored all the same, and the next run finds
-// that nothing is left to do. The caller holds the lock.
-func (j *Journal) undo(e *Entry, t *Target) error {
+// that nothing is left to do. Rows to be skipped were never written. The caller
+// holds the lock.
+func (j *Journal) undo(e *Entry, t *Target, skip map[Key]bool) error {
 	var errs []error
+	u := &undoing{j: j, e: e, t: t, skip: skip, resumed: e.Phase == PhaseApplying || e.Phase == PhaseUndoing}
 	if e.Phase != PhaseUndoing {
 		e.Phase = PhaseUndoing
 		errs = append(errs, j.put(e))
 	}
-	u := &undoing{j: j, e: e, t: t}
 	err := t.ns.Do(u.rows)
 	if err != nil {
 		return errors.Join(append(errs, err)...)
@@ -100,31 +101,30 @@ type undoing struct {
 	e        *Entry
 	t        *Target
 	outcomes []Outcome
+	// resumed says that the change, or an earlier undo, was interrupted, so that
+	// values on the way may be found as well.
+	resumed bool
+	skip    map[Key]bool
 }
 
 // rows restores the parameters, the last written first. Parameters whose write
 // makes the kernel change others come before all, and what they change is judged
 // before they are touched. It runs in the namespace.
 func (u *undoing) rows() error {
-	first := func(r Row) bool { return !r.SideEffect && resets(r.Key) }
+	first := func(r Row) bool { return !r.SideEffect && resets(r.Key) && !u.skip[r.Key] }
 	reset := map[Key]string{}
 	for _, cause := range u.e.Rows {
 		for _, r := range u.e.Rows {
-			if first(cause) && r.Key != cause.Key && isSideEffect(cause.Key, r.Key) {
+			if first(cause) && affects(cause.Key, r.Key) {
 				if raw, err := u.t.tree.ReadRaw(r.Key); err == nil {
 					reset[r.Key] = raw
 				}
 			}
 		}
 	}
-	for _, r := range slices.Backward(u.e.Rows) {
-		if first(r) {
-			u.restore(r, nil)
-		}
-	}
-	for _, r := range slices.Backward(u.e.Rows) {
-		if first(r) {
-			continue
+	restore := func(r Row) {
+		if u.skip[r.Key] {
+			return
 		}
 		if seen, ok := reset[r.Key]; ok {
 			u.restore(r, &seen)
@@ -132,12 +132,19 @@ func (u *undoing) rows() error {
 			u.restore(r, nil)
 		}
 	}
+	// In the order of writing: the one that changes most comes first, and the later
+	// ones repair what it does to them.
+	for _, r := range u.e.Rows {
+		if first(r) {
+			restore(r)
+		}
+	}
+	for _, r := range slices.Backward(u.e.Rows) {
+		if !first(r) {
+			restore(r)
+		}
+	}
 	return nil
-}
-
-// isSideEffect says whether writing cause makes the kernel change k.
-func isSideEffect(cause, k Key) bool {
-	return slices.ContainsFunc(sideEffects(cause), func(s sideEffect) bool { return s.key == k || s.key == k.Pattern() })
 }
 
 // restore gives one parameter its original back if it is still ours. seen is the
@@ -145,14 +152,15 @@ func isSideEffect(cause, k Key) bool {
 // foreign value among those is put back as it was seen.
 func (u *undoing) restore(r Row, seen *string) {
 	target, judged := r.Before, ""
-	mine := func(found string) bool { return r.isOurs(found) }
+	ours := func(found string) bool { return r.isAfter(found) || u.resumed && r.isLeftover(found) }
+	mine := ours
 	if seen != nil {
 		judged = *seen
-		if !r.isBefore(judged) && !r.isOurs(judged) {
+		if !r.isBefore(judged) && !ours(judged) {
 			target = judged
 		}
 		mine = func(found string) bool {
-			return r.isOurs(found) || r.isBefore(found) || normalise(r.Key, found) == normalise(r.Key, judged)
+			return ours(found) || r.isBefore(found) || r.isVia(found) || normalise(r.Key, found) == normalise(r.Key, judged)
 		}
 	}
 	o := Outcome{Key: r.Key, Original: normalise(r.Key, r.Before)}

@@ -182,9 +182,9 @@ func parsePorts(raw string) (portSet, error) {
 		if !isRange {
 			high = low
 		}
-		a, errLow := strconv.ParseUint(low, 10, 16)
-		b, errHigh := strconv.ParseUint(high, 10, 16)
-		if err := errors.Join(errLow, errHigh); err != nil || a > b {
+		a, errLow := parseInt(low)
+		b, errHigh := parseInt(high)
+		if err := errors.Join(errLow, errHigh); err != nil || a < 0 || a > b || b > 65535 {
 			return portSet{}, fmt.Errorf("%w: port or range %q", ErrBadValue, part)
 		}
 		for p := a; p <= b; p++ {
