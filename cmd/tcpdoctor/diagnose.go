@@ -58,6 +58,7 @@ could be judged.`,
 	f.StringVar(&o.baseline, "baseline", "", "say what changed since a recorded `file`")
 	f.BoolVar(&o.redact, "redact", false, "replace addresses and names, in the report and in the recording")
 	f.Var(&o.deadline, "deadline", "give up collecting after this long, and say what is missing (default: a minute more than --window)")
+	f.Lookup("deadline").DefValue = "" // the text says what it is
 	completeDiagnose(cmd)
 	return cmd
 }

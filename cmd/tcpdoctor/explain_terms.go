@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,6 +28,8 @@ func contents() report.Article {
 	for _, c := range model.CounterDocs() {
 		counters = append(counters, string(c.Name))
 	}
+	slices.Sort(settings)
+	slices.Sort(counters)
 	return report.Article{
 		Name: "tcpdoctor explain", Kind: "contents", Title: "what can be explained",
 		Sections: []report.Section{

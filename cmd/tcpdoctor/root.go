@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -82,6 +81,7 @@ or wrong usage; commands that do not judge know 0 and 3.`,
 	for _, add := range commands() {
 		root.AddCommand(add(io))
 	}
+	strictHelp(root)
 	return root
 }
 
@@ -104,24 +104,53 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("no command %q%s", args[0], suggestion(args[0], names))
 }
 
-// flagError adds the nearest flag to the error for one that does not exist.
+// flagError puts what is wrong with the flags into one line, with the nearest
+// flag for one that does not exist.
 func flagError(cmd *cobra.Command, err error) error {
+	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return fmt.Errorf("--%s: %w", wrong.GetFlag().Name, errors.Unwrap(wrong))
+	}
+	if bare, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		return fmt.Errorf("--%s: it takes a value", bare.GetFlag().Name)
+	}
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	if !ok {
 		return err
 	}
+	if unknown.GetSpecifiedShortnames() != "" {
+		return fmt.Errorf("no flag -%s", unknown.GetSpecifiedName())
+	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	name := unknown.GetSpecifiedName()
-	dashes := "--"
-	if unknown.GetSpecifiedShortnames() != "" {
-		return fmt.Errorf("no flag -%s", name)
+	near := nearest(unknown.GetSpecifiedName(), names)
+	if near == "" {
+		return fmt.Errorf("no flag --%s", unknown.GetSpecifiedName())
 	}
-	slices.Sort(names)
-	if near := nearest(name, names); near != "" {
-		return fmt.Errorf("no flag %s%s (did you mean %s%s?)", dashes, name, dashes, near)
+	return fmt.Errorf("no flag --%s (did you mean --%s?)", unknown.GetSpecifiedName(), near)
+}
+
+// strictHelp replaces cobra's help and completion commands' answer to a word
+// they do not know: an error instead of a page.
+func strictHelp(root *cobra.Command) {
+	root.SetHelpCommand(&cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "help about a command",
+		RunE: func(_ *cobra.Command, args []string) error {
+			about, rest, err := root.Find(args)
+			if err != nil || len(rest) > 0 {
+				return unknownCommand(root, args)
+			}
+			about.InitDefaultHelpFlag()
+			return about.Help()
+		},
+	})
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.Args = unknownCommand
+			c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
 	}
-	return fmt.Errorf("no flag %s%s", dashes, name)
 }
 
 // noArgs refuses arguments in one line.

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/tcpdoctor/tcpdoctor/internal/report"
+	"github.com/tcpdoctor/tcpdoctor/rules"
+	"github.com/tcpdoctor/tcpdoctor/sockdiag"
+)
+
+func TestNearest(t *testing.T) {
+	t.Parallel()
+	words := []string{"diagnose", "explain", "lab", "version", "net.core.somaxconn", "close-wait-leak"}
+	for name, want := range map[string]string{
+		"diagnos": "diagnose", "diganose": "diagnose", "Explian": "explain", "lba": "lab", "diag": "diagnose",
+		"close-wait": "close-wait-leak", "net.core.somaxcon": "net.core.somaxconn", "frobnicate": "", "x": "", "": "",
+	} {
+		if got := nearest(name, words); got != want {
+			t.Errorf("nearest(%q): got %q, want %q", name, got, want)
+		}
+	}
+}
+
+func TestDifferencesIsADistance(t *testing.T) {
+	t.Parallel()
+	word := rapid.StringMatching(`[a-c]{0,6}`)
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := word.Draw(t, "a"), word.Draw(t, "b")
+		d := differences(a, b)
+		if d != differences(b, a) || (d == 0) != (a == b) || d > max(len(a), len(b)) {
+			t.Fatalf("differences(%q, %q): got %d", a, b, d)
+		}
+	})
+}
+
+func TestParseDuration(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{
+		"0": 0, "0s": 0, "5": 5 * time.Second, "5s": 5 * time.Second, "1m30s": 90 * time.Second, "0.5": time.Second / 2, "250ms": time.Second / 4,
+	} {
+		if got, err := parseDuration(text); err != nil || got != want {
+			t.Errorf("parseDuration(%q): got %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "-1s", "-1", "soon", "5 s", "1e300", "NaN", "Inf", "-Inf"} {
+		if got, err := parseDuration(text); err == nil {
+			t.Errorf("parseDuration(%q): got %v, want an error", text, got)
+		}
+	}
+}
+
+func TestMessageIsOneLine(t *testing.T) {
+	t.Parallel()
+	err := errors.New("sockdiag: dump\n\ttcp6:\x1b[31m gone  away")
+	if got, want := message(err), `dump tcp6:\x1b[31m gone away`; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	t.Parallel()
+	finding := func(s rules.Severity) []rules.Finding { return []rules.Finding{{Severity: rules.Info}, {Severity: s}} }
+	unjudged := []rules.Unknown{{Rule: "a"}, {Rule: "b"}}
+	for _, tt := range []struct {
+		name string
+		r    report.Report
+		want error
+	}{
+		{"nothing", report.Report{LookedAt: report.LookedAt{Checks: 2}}, nil},
+		{"info", report.Report{Findings: finding(rules.Info)}, nil},
+		{"warning", report.Report{Findings: finding(rules.Warning)}, exit(1)},
+		{"critical", report.Report{Findings: finding(rules.Critical)}, exit(2)},
+		{"half judged", report.Report{LookedAt: report.LookedAt{Checks: 3}, Unknown: unjudged}, nil},
+		{"not judged", report.Report{LookedAt: report.LookedAt{Checks: 2}, Unknown: unjudged}, exit(3)},
+		{"critical, the rest not judged", report.Report{Findings: finding(rules.Critical), Unknown: unjudged}, exit(2)},
+	} {
+		if got := exitOf(&tt.r); !errors.Is(got, tt.want) {
+			t.Errorf("%s: got %v, want %v", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestProgressLine(t *testing.T) {
+	t.Parallel()
+	got := progressLine(sockdiag.Progress{Phase: sockdiag.PhaseSampling, Elapsed: time.Second, Window: 4 * time.Second, Done: 1, Namespaces: 3, Sockets: 7})
+	if want := "sampling 4s    " + strings.Repeat("█", 5) + strings.Repeat("░", 15) + "  7 sockets, 1 of 3 namespaces"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestProgressDoesNotBlock: a terminal that takes nothing does not hold up the
+// collector.
+func TestProgressDoesNotBlock(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newProgress(streams{Err: w, ErrTerminal: true, Width: 80})
+	for range 100_000 {
+		p.update(sockdiag.Progress{Phase: sockdiag.PhaseStart})
+	}
+	_ = r.Close() // now the terminal is gone, and writing fails
+	p.done()
+}
+
+// TestStartUp measures the time to the first byte of `diagnose --window 0`,
+// the best of several so that a busy machine does not fail it.
+func TestStartUp(t *testing.T) {
+	if runtime.GOOS != "linux" || testing.Short() {
+		t.Skip("measures the program on Linux, not with -short")
+	}
+	bin := filepath.Join(t.TempDir(), "tcpdoctor")
+	if out, err := exec.Command("go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	best := time.Hour
+	for range 10 {
+		best = min(best, firstByte(t, bin))
+	}
+	t.Logf("first byte after %v", best)
+	if limit := 50 * time.Millisecond; best > limit {
+		t.Errorf("got the first byte after %v, want at most %v", best, limit)
+	}
+}
+
+func firstByte(t *testing.T, bin string) time.Duration {
+	t.Helper()
+	cmd := exec.Command(bin, "diagnose", "--window", "0")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(began)
+	_ = cmd.Wait() // its exit code tells the state of this host
+	return took
+}
