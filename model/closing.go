@@ -17,24 +17,35 @@ func EffectiveOrphanRetries(setting int, unreachable bool) int {
 	return setting
 }
 
-// retryLife returns when a connection with unanswered data or FIN gives up,
-// from its first transmission. The kernel compares the time since the first
-// repeat with what that many repeats take from the shortest timeout
-// (retransmits_timed_out, tcp_model_timeout), at its timer firings only, so
-// that lateness decides: few repeats miss the mark by a hair and wait for one
-// more firing, many are late enough to reach it.
-func retryLife(repeats int, rto time.Duration, s Settings) time.Duration {
+// RetrySchedule returns when data or a FIN that nobody acknowledges is sent and
+// when its connection gives up, from the first transmission; rto is the
+// connection's retransmission timeout, or 0 for a near path. The kernel compares
+// the time since the first repeat with what that many repeats take from the
+// shortest timeout (retransmits_timed_out, tcp_model_timeout), at its timer
+// firings only, so that lateness decides: few repeats miss the mark by a hair and
+// wait for one more firing, many are late enough to reach it.
+func RetrySchedule(repeats int, rto time.Duration, s Settings) Schedule {
 	budget := backoffTime(repeats, s.rtoMin(), s.rtoMax())
 	interval := max(rto, s.rtoMin())
 	at, late := interval, time.Duration(0)
-	first := at
-	for at-first+late < budget {
+	sends := []time.Duration{0}
+	for first := at; at-first+late < budget; {
+		sends = append(sends, at)
 		interval = min(2*interval, s.rtoMax())
 		at += interval
 		late += lateness(interval)
 	}
-	return at
+	return Schedule{Sends: sends, Death: at}
 }
+
+// retryLife returns when [RetrySchedule] gives up.
+func retryLife(repeats int, rto time.Duration, s Settings) time.Duration {
+	return RetrySchedule(repeats, rto, s).Death
+}
+
+// repeatsOf returns how often a segment is sent again before its connection
+// gives up, on a near path.
+func repeatsOf(repeats int, s Settings) int { return len(RetrySchedule(repeats, 0, s).Sends) - 1 }
 
 // lateness returns by how much a timer of this length is late on average: half
 // of the granularity of its level of the timer wheel.

@@ -1,10 +1,6 @@
 package model
 
-import (
-	"time"
-
-	"github.com/tcpdoctor/tcpdoctor/facts"
-)
+import "github.com/tcpdoctor/tcpdoctor/facts"
 
 // Policy is what the settings, the socket's options and the dialect decide for
 // one connection.
@@ -16,7 +12,7 @@ type Policy struct {
 	Linger2Negative   bool // TCP_LINGER2 below zero: no FIN_WAIT2 for orphans
 	Linger0           bool // SO_LINGER with zero seconds: close() resets
 	LongFinTimeout    bool // tcp_fin_timeout above 60 s
-	ShortFinTimeout   bool // tcp_fin_timeout of 4 s at most
+	ShortFinTimeout   bool // the object of an orphan's FIN_WAIT2 lives 4 s at most
 	SynRepeats        int  // SYNs sent after the first
 	SynAckRepeats     int
 	OrphanRepeats     int
@@ -25,17 +21,18 @@ type Policy struct {
 
 // NewPolicy returns the policy of a socket without options of its own.
 func NewPolicy(s Settings, d Dialect) Policy {
+	_, finWait2 := FinWait2Life(s.FinTimeout, nearRTO)
 	return Policy{
 		AbortOnOverflow:   s.AbortOnOverflow,
 		RFC1337:           s.RFC1337,
 		ChallengeHalfOpen: d.HalfOpenRSTChallenge,
 		ResendSYNAtOnce:   d.ImmediateSYNResend,
 		LongFinTimeout:    s.FinTimeout > TimeWaitLength,
-		ShortFinTimeout:   s.FinTimeout <= 4*time.Second,
+		ShortFinTimeout:   TimeWaitCounter(finWait2) == CTWKilled,
 		SynRepeats:        len(SynSchedule(s.SynRetries, s.SynLinearTimeouts, s.rtoMax()).Sends) - 1,
 		SynAckRepeats:     s.SynackRetries,
-		OrphanRepeats:     EffectiveOrphanRetries(s.OrphanRetries, false),
-		DataRepeats:       s.Retries2,
+		OrphanRepeats:     repeatsOf(EffectiveOrphanRetries(s.OrphanRetries, false), s),
+		DataRepeats:       repeatsOf(s.Retries2, s),
 	}
 }
 

@@ -54,6 +54,12 @@ func contains(list []string, s string) bool {
 // label words a row for an arrow: "SYN / send SYN+ACK".
 func (t Transition) label() string {
 	s := string(t.On)
+	switch t.When {
+	case IfCookieRoom:
+		s += " of a cookie"
+	case IfReusable:
+		s += " with tcp_tw_reuse"
+	}
 	if len(t.Send) > 0 {
 		parts := make([]string, len(t.Send))
 		for i, r := range t.Send {

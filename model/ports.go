@@ -54,11 +54,11 @@ func Reuses(u PortUse, s Settings) bool {
 // SustainableRate returns how many connections per second may be opened for
 // ever before the ports run out. It is infinite where ports are not held.
 func SustainableRate(u PortUse, s Settings, d Dialect) float64 {
-	hold := PortHold(u, s, d)
-	if hold <= 0 {
+	hold := PortHold(u, s, d).Seconds()
+	if hold == 0 {
 		return math.Inf(1)
 	}
-	return float64(u.Capacity) / hold.Seconds()
+	return float64(u.Capacity) / hold
 }
 
 // PortPopulation returns how many ports a rate of connections keeps busy,

@@ -153,13 +153,30 @@ func (f *finder) number(lit *ast.BasicLit) {
 		return
 	}
 	first := len(f.all) + 1
-	after := ", " + lit.Value + "+1"
-	f.all = append(f.all, f.mutant(lit, lit.Value+" + 1"))
-	if v := f.info.Types[lit].Value; v != nil && constant.Sign(v) > 0 {
+	after := ""
+	tv := f.info.Types[lit]
+	if fits(tv) {
+		f.all = append(f.all, f.mutant(lit, lit.Value+" + 1"))
+		after += ", " + lit.Value + "+1"
+	}
+	if constant.Sign(tv.Value) > 0 {
 		f.all = append(f.all, f.mutant(lit, lit.Value+" - 1"))
 		after += ", " + lit.Value + "-1"
 	}
 	f.wrap(lit, "mutantOf["+name+"]("+strconv.Itoa(first)+", ", after+")")
+}
+
+// fits reports whether a number may be one larger in its type.
+func fits(tv types.TypeAndValue) bool {
+	basic, ok := tv.Type.Underlying().(*types.Basic)
+	if !ok || basic.Info()&types.IsInteger == 0 {
+		return true
+	}
+	bits := int(8 * types.SizesFor("gc", "amd64").Sizeof(basic))
+	if basic.Info()&types.IsUnsigned == 0 {
+		bits--
+	}
+	return constant.BitLen(constant.BinaryOp(constant.ToInt(tv.Value), token.ADD, constant.MakeInt64(1))) <= bits
 }
 
 // typeName returns how the file writes an expression's type.

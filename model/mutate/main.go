@@ -159,20 +159,24 @@ func build(ctx context.Context, dir, overlay, binary string) ([]byte, error) {
 // others notice nothing.
 const slow = "Simulat|Flood|StateSpace"
 
+// drawn are left out: a picture of the table in a document would notice any
+// change of it without knowing better.
+const drawn = "Diagram|Mermaid"
+
 // test runs the tests with one change switched on; 0 means none.
 func test(ctx context.Context, o options, binary string, id int) (string, bool) {
-	for _, pick := range []string{"-test.skip=" + slow, "-test.run=" + slow} {
-		if out, ok := testSome(ctx, o, binary, id, pick); !ok {
+	for _, pick := range [][2]string{{".", slow + "|" + drawn}, {slow, drawn}} {
+		if out, ok := testSome(ctx, o, binary, id, pick[0], pick[1]); !ok {
 			return out, false
 		}
 	}
 	return "", true
 }
 
-func testSome(ctx context.Context, o options, binary string, id int, pick string) (string, bool) {
+func testSome(ctx context.Context, o options, binary string, id int, only, skip string) (string, bool) {
 	ctx, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, pick, "-test.failfast", "-test.short", "-test.parallel=1",
+	cmd := exec.CommandContext(ctx, binary, "-test.run="+only, "-test.skip="+skip, "-test.failfast", "-test.short", "-test.parallel=1",
 		"-rapid.nofailfile", "-rapid.checks=50", "-rapid.shrinktime=1ms", "-rapid.seed=1")
 	cmd.Dir = o.dir
 	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", variable, id), "GOMEMLIMIT=1GiB")
