@@ -206,7 +206,7 @@ func (t *Target) rows(p Plan) ([]Row, error) {
 			return nil, err
 		}
 		if found := normalise(c.Key, raw); found != c.Before {
-			return nil, fmt.Errorf("sysctl: %s: %w: %q, it was %q", c.Key, ErrStale, found, c.Before)
+			return nil, fmt.Errorf("sysctl: %s: %w: %q, it was %q", c.Key, ErrStale, Shown(c.Key, found), Shown(c.Key, c.Before))
 		}
 		if err := t.tree.writable(c.Key); err != nil {
 			return nil, err
@@ -353,14 +353,15 @@ func (a *application) writeRow(r *Row) error {
 		return err
 	}
 	if !s.wrote {
-		return fmt.Errorf("sysctl: %s: %w: %q, it was %q", r.Key, ErrStale, normalise(r.Key, s.found), normalise(r.Key, r.Before))
+		return fmt.Errorf("sysctl: %s: %w: %q, it was %q", r.Key, ErrStale,
+			Shown(r.Key, normalise(r.Key, s.found)), Shown(r.Key, normalise(r.Key, r.Before)))
 	}
 	raw, err := a.t.tree.ReadRaw(r.Key)
 	if err != nil {
 		return err
 	}
 	if !r.isAfter(raw) {
-		return fmt.Errorf("sysctl: %s: reads back as %q, %q was written", r.Key, normalise(r.Key, raw), r.After)
+		return fmt.Errorf("sysctl: %s: reads back as %q, %q was written", r.Key, Shown(r.Key, normalise(r.Key, raw)), Shown(r.Key, r.After))
 	}
 	r.After = normalise(r.Key, raw)
 	return nil

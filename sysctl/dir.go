@@ -40,7 +40,7 @@ func (e *KeyError) Error() string {
 	case FailedAbsent:
 		why = "no such parameter here: "
 	case FailedDenied:
-		why = "not permitted: "
+		why = "not permitted to this user: "
 	case FailedMount:
 		why = "the parameter tree is mounted read-only: "
 	case FailedRefused:

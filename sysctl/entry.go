@@ -206,6 +206,26 @@ func validID(id string) bool {
 	return len(id) >= 4 && len(id) <= 16 && strings.Trim(id, "0123456789abcdef") == ""
 }
 
+// Redacted returns the entry without secret values, for showing. What is kept on
+// disk has them: an undo needs them.
+func (e Entry) Redacted() Entry {
+	e.Rows = slices.Clone(e.Rows)
+	for i := range e.Rows {
+		r := &e.Rows[i]
+		r.Before, r.After = Shown(r.Key, r.Before), Shown(r.Key, r.After)
+		r.Via = slices.Clone(r.Via)
+		for v := range r.Via {
+			r.Via[v] = Shown(r.Key, r.Via[v])
+		}
+	}
+	e.Outcomes = slices.Clone(e.Outcomes)
+	for i := range e.Outcomes {
+		o := &e.Outcomes[i]
+		o.Found, o.Original = Shown(o.Key, o.Found), Shown(o.Key, o.Original)
+	}
+	return e
+}
+
 // row returns the row of a key.
 func (e Entry) row(k Key) (Row, bool) {
 	i := slices.IndexFunc(e.Rows, func(r Row) bool { return r.Key == k })

@@ -121,6 +121,8 @@ func (j *Journal) Confirm(ctx context.Context, id string) (Entry, error) {
 		return e, nil
 	case e.Phase != PhasePending:
 		return e, fmt.Errorf("sysctl: change %s cannot be confirmed: it is %s", id, e.Phase)
+	case e.Identity.BootID != currentBoot():
+		return e, fmt.Errorf("sysctl: change %s cannot be confirmed: the host was started again since, which undid it", id)
 	case !j.o.Now().Before(e.Deadline):
 		return e, fmt.Errorf("sysctl: change %s cannot be confirmed: %w (%s)", id, ErrTooLate, e.Deadline.Local().Format(time.TimeOnly))
 	}

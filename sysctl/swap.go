@@ -16,7 +16,8 @@ type swapped struct {
 
 // swap reads a parameter and, if decide says so, writes another value at once,
 // through the same open file. The kernel offers no atomic exchange: a change that
-// somebody makes within the window is overwritten.
+// somebody makes within the window is overwritten (see the package's comment for
+// how long that is).
 func (d *Dir) swap(k Key, decide func(found string) bool, value string) (swapped, error) {
 	path, err := k.Path()
 	if err != nil {

@@ -189,7 +189,7 @@ func (u *undoing) restore(r Row, seen *string) {
 		switch {
 		case err != nil || isTarget(raw):
 		case normalise(r.Key, raw) == normalise(r.Key, s.found):
-			o.Result, o.Text = ResultFailed, fmt.Sprintf("still reads %q", normalise(r.Key, raw))
+			o.Result, o.Text = ResultFailed, fmt.Sprintf("still reads %q", Shown(r.Key, normalise(r.Key, raw)))
 		default:
 			o.Result, o.Found, o.Text = ResultForeign, normalise(r.Key, raw), "somebody else changed it right after it was restored"
 		}

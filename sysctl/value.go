@@ -235,6 +235,14 @@ func (p portSet) String() string {
 	return strings.Join(out, ",")
 }
 
+// Shown returns a value for people and reports: a secret is not shown.
+func Shown(k Key, value string) string {
+	if s, ok := Lookup(k); ok && s.Secret && value != "" {
+		return "(secret)"
+	}
+	return value
+}
+
 // equalValues compares two values in normalised form; text of the wrong type is
 // compared as it is.
 func (s Spec) equalValues(a, b string) bool {
