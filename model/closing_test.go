@@ -164,7 +164,8 @@ func TestPorts(t *testing.T) {
 		{"loopback setting, elsewhere", PortUse{Capacity: 28232, ClosesFirst: 1, Timestamps: true}, loop, 28232.0 / 60},
 		{"held for 20 s", PortUse{Capacity: 800, Hold: 20 * sec, ClosesFirst: 1, Timestamps: true}, s, 10},
 		{"peer closes, at once", PortUse{Capacity: 800}, s, math.Inf(1)},
-		{"no ports, at once", PortUse{}, s, math.Inf(1)},
+		{"no ports, at once", PortUse{}, s, 0},
+		{"one port, at once", PortUse{Capacity: 1}, s, math.Inf(1)},
 		{"no ports", PortUse{ClosesFirst: 1}, s, 0},
 		{"held for a second", PortUse{Capacity: 800, Hold: sec}, s, 800},
 	} {

@@ -76,8 +76,8 @@ func (r *run) sequence(on Trigger, row Transition) {
 		c.RcvNxt = s.End()
 	case OnTimer:
 		c.Resent++
-	case OnBadACK:
-		if len(row.Send) > 1 {
+	case OnBadACK, OnRSTBadACK:
+		if row.When == IfResending {
 			c.Resent++
 		}
 	}

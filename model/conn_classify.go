@@ -57,7 +57,7 @@ func (c Conn) classifySynSent(s Segment) Trigger {
 		acceptable := s.Ack.After(c.SndUna) && s.Ack.AtMost(c.SndNxt)
 		switch {
 		case rst:
-			return pick(acceptable, OnRST, OnRSTOther)
+			return pick(acceptable, OnRST, OnRSTBadACK)
 		case !acceptable:
 			return OnBadACK
 		case s.Flags.Has(SYN):
@@ -200,7 +200,7 @@ func (c Conn) validate(s Segment) Trigger {
 	case rst:
 		return pick(where == inWindow, OnRSTNear, OnRSTOther)
 	case c.State == facts.SynRecv && s.Flags.Has(SYN|ACK) && s.End() == c.RcvNxt && s.Ack == c.SndNxt:
-		return "" // the SYN-ACKs of a simultaneous open cross
+		return OnSYNACK // those of a simultaneous open cross
 	case s.Flags.Has(SYN):
 		return OnSYN
 	case where == beforeWindow:

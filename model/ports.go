@@ -1,9 +1,6 @@
 package model
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // PortCapacity returns how many connections may exist at once from one source
 // address to one (destination, destination port) with ports the kernel
@@ -54,11 +51,10 @@ func Reuses(u PortUse, s Settings) bool {
 // SustainableRate returns how many connections per second may be opened for
 // ever before the ports run out. It is infinite where ports are not held.
 func SustainableRate(u PortUse, s Settings, d Dialect) float64 {
-	hold := PortHold(u, s, d).Seconds()
-	if hold == 0 {
-		return math.Inf(1)
+	if u.Capacity == 0 {
+		return 0
 	}
-	return float64(u.Capacity) / hold
+	return float64(u.Capacity) / PortHold(u, s, d).Seconds() // infinite without a hold
 }
 
 // PortPopulation returns how many ports a rate of connections keeps busy,

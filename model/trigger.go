@@ -28,6 +28,7 @@ const (
 	OnRST       Trigger = "RST, exact"
 	OnRSTNear   Trigger = "RST, in window"
 	OnRSTOther  Trigger = "RST, ignored"
+	OnRSTBadACK Trigger = "RST with wrong ACK"
 	OnOld       Trigger = "segment before the window"
 	OnBeyond    Trigger = "segment beyond the window"
 	OnPAWS      Trigger = "segment with old timestamp"
