@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -208,4 +209,27 @@ func FuzzDecodeJSON(f *testing.F) {
 			t.Error("a second round trip changes the recording")
 		}
 	})
+}
+
+// TestDecodeFirstSchema reads a recording of the first schema as it was
+// written when that was the newest: recordings are readable for ever.
+func TestDecodeFirstSchema(t *testing.T) {
+	t.Parallel()
+	f, err := os.Open("testdata/recording-v1.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	w, err := Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := w.Namespaces[0]
+	l := n.End.Census.Listeners[0]
+	if w.Host.Hostname != "web-1" || w.Seconds != 5 || l.Local.String() != "0.0.0.0:443" || l.Limit != 128 ||
+		n.Watches[0].Full != 40 || n.Watches[0].LastDrops != Some(uint32(194)) ||
+		n.End.Counters["TcpExt.ListenOverflows"] != 193 || n.Settings["net.core.somaxconn"] != "128" ||
+		n.End.Census.IPv4[TimeWait] != 8114 || w.Processes[0].Comm != "nginx" || w.Processes[0].FDLimit != Some(uint64(4096)) {
+		t.Errorf("got %+v", w)
+	}
 }

@@ -29,7 +29,7 @@ func collect(ctx context.Context, o *diagnoseOptions) (facts.Window, error) {
 	bar.done()
 	switch {
 	case ctx.Err() != nil:
-		return facts.Window{}, errors.New("interrupted: nothing was judged")
+		return facts.Window{}, errInterrupted
 	case errors.Is(err, errors.ErrUnsupported):
 		return facts.Window{}, fmt.Errorf("only Linux can be sampled (a recording taken there is judged anywhere: --from FILE): %w", err)
 	case err != nil:

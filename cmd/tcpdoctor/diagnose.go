@@ -104,7 +104,7 @@ func runDiagnose(ctx context.Context, o diagnoseOptions) error {
 	var before facts.Window
 	if o.baseline != "" {
 		var err error
-		if before, err = readRecording(o.baseline, o.io.In); err != nil {
+		if before, err = readRecording(ctx, o.baseline, o.io.In); err != nil {
 			return err
 		}
 	}
@@ -117,16 +117,18 @@ func runDiagnose(ctx context.Context, o diagnoseOptions) error {
 		_, _ = rand.Read(salt) // never fails
 		w, before = facts.Redact(w, salt), facts.Redact(before, salt)
 	}
-	if o.record != "" {
-		if err := writeRecording(o.record, w); err != nil {
-			return err
-		}
-	}
 	now := o.judge(w)
 	if o.baseline != "" {
 		now.Report.Baseline = report.Compare(o.judge(before), now)
 	}
-	return o.write(now.Report)
+	err = o.write(now.Report)
+	if o.record != "" {
+		// Last: what was found is told even if the disk is full by now.
+		if failed := writeRecording(o.record, w); failed != nil {
+			return failed
+		}
+	}
+	return err
 }
 
 // observe reads the window from a recording or takes it from the kernel.
@@ -138,7 +140,7 @@ func (o *diagnoseOptions) observe(ctx context.Context) (facts.Window, error) {
 		}
 	}
 	if o.from != "" {
-		return readRecording(o.from, o.io.In)
+		return readRecording(ctx, o.from, o.io.In)
 	}
 	return collect(ctx, o)
 }

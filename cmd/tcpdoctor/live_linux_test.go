@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/tcpdoctor/tcpdoctor/internal/lab"
 	"github.com/tcpdoctor/tcpdoctor/internal/report"
@@ -62,6 +63,7 @@ func TestReplayOfALiveFault(t *testing.T) {
 	if code != codeWarning && code != codeCritical || errs != "" {
 		t.Fatalf("got code %d, errors %q and\n%s", code, errs, live)
 	}
+	matchesSchema(t, live)
 	var r report.Report
 	if err := json.Unmarshal([]byte(live), &r); err != nil {
 		t.Fatal(err)
@@ -80,6 +82,23 @@ func TestReplayOfALiveFault(t *testing.T) {
 	info, err := os.Stat(rec)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("got %v, %v, want a file that only its owner reads", info, err)
+	}
+}
+
+// matchesSchema compares a report with the schema that ships with the
+// documentation.
+func matchesSchema(t *testing.T, text string) {
+	t.Helper()
+	s, err := jsonschema.NewCompiler().Compile("../../docs/report.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Validate(v); err != nil {
+		t.Errorf("%v in\n%s", err, text)
 	}
 }
 
@@ -113,7 +132,7 @@ func TestInterrupted(t *testing.T) {
 	errs := &onText{text: "sampling", do: cancel}
 	began := time.Now()
 	code := run(ctx, []string{"diagnose", "--window", "1h", "--record", filepath.Join(dir, "cut.rec")},
-		streams{In: strings.NewReader(""), Out: &out, Err: errs, Width: 80, ErrTerminal: true})
+		streams{In: strings.NewReader(""), Out: &out, Err: errs, ErrWidth: 80})
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("took %v to end", took)
 	}
@@ -140,5 +159,22 @@ func TestLabRun(t *testing.T) {
 	var s standing
 	if err := json.Unmarshal(out.all.Bytes(), &s); err != nil || code != codeOK || s.Fault != "harmless-idle" || s.Netns == "0" || s.ID != "" {
 		t.Errorf("got code %d, %+v, %v, errors %q", code, s, err, errs.String())
+	}
+}
+
+// TestInterruptedWhileReading: a pipe that never says anything can be left.
+func TestInterruptedWhileReading(t *testing.T) {
+	t.Parallel()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var errs bytes.Buffer
+	code := run(ctx, []string{"diagnose", "--from", "-"}, streams{In: r, Out: &bytes.Buffer{}, Err: &errs})
+	if code != codeFailed || errs.String() != "tcpdoctor: interrupted: nothing was judged\n" {
+		t.Errorf("got code %d, errors %q", code, errs.String())
 	}
 }

@@ -105,7 +105,7 @@ func TestProgressDoesNotBlock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := newProgress(streams{Err: w, ErrTerminal: true, Width: 80})
+	p := newProgress(streams{Err: w, ErrWidth: 80})
 	for range 100_000 {
 		p.update(sockdiag.Progress{Phase: sockdiag.PhaseStart})
 	}

@@ -18,11 +18,11 @@ type progress struct {
 // newProgress returns a progress that shows itself only on a terminal.
 func newProgress(io streams) *progress {
 	p := &progress{latest: make(chan sockdiag.Progress, 1), over: make(chan struct{})}
-	if !io.ErrTerminal {
+	if io.ErrWidth <= 0 {
 		close(p.over)
 		return p
 	}
-	go p.draw(io.Err, io.Width)
+	go p.draw(io.Err, io.ErrWidth)
 	return p
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +12,12 @@ import (
 	"github.com/tcpdoctor/tcpdoctor/facts"
 )
 
-// readRecording reads a recorded window; "-" is standard input.
-func readRecording(path string, in io.Reader) (facts.Window, error) {
+// errInterrupted is what the user hears who has had enough.
+var errInterrupted = errors.New("interrupted: nothing was judged")
+
+// readRecording reads a recorded window; "-" is standard input. A pipe that
+// nothing comes from does not keep it from being interrupted.
+func readRecording(ctx context.Context, path string, in io.Reader) (facts.Window, error) {
 	name := path
 	if path == "-" {
 		name = "standard input"
@@ -24,11 +29,22 @@ func readRecording(path string, in io.Reader) (facts.Window, error) {
 		defer f.Close()
 		in = f
 	}
-	w, err := facts.Decode(in)
-	if err != nil {
-		return facts.Window{}, fmt.Errorf("%s: %w", name, errors.Unwrap(err))
+	var w facts.Window
+	read := make(chan error, 1)
+	go func() {
+		var err error
+		w, err = facts.Decode(in)
+		read <- err
+	}()
+	select {
+	case <-ctx.Done():
+		return facts.Window{}, errInterrupted
+	case err := <-read:
+		if err != nil {
+			return facts.Window{}, fmt.Errorf("%s: %w", name, errors.Unwrap(err))
+		}
+		return w, nil
 	}
-	return w, nil
 }
 
 // target is where a recording goes: a file is replaced as a whole, anything

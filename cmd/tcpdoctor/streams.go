@@ -16,9 +16,11 @@ type streams struct {
 	Out, Err io.Writer
 	// Width is how many columns the text may take.
 	Width int
-	// Color tells that Out is a terminal that may be coloured, ErrTerminal
-	// that lines on Err can be written over.
-	Color, ErrTerminal bool
+	// Color tells that Out is a terminal that may be coloured.
+	Color bool
+	// ErrWidth is the width of Err where lines on it can be written over, 0
+	// where it is no terminal.
+	ErrWidth int
 }
 
 // widthUsual is the width of text that goes into a file or a pipe.
@@ -26,18 +28,20 @@ const widthUsual = 100
 
 // system returns the streams of the process.
 func system() streams {
-	io := streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Width: widthUsual}
+	s := streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Width: widthUsual}
 	dumb := os.Getenv("TERM") == "dumb"
 	if fd := int(os.Stdout.Fd()); term.IsTerminal(fd) {
-		io.Color = os.Getenv("NO_COLOR") == "" && !dumb
+		s.Color = os.Getenv("NO_COLOR") == "" && !dumb
 		if w, _, err := term.GetSize(fd); err == nil && w > 0 {
-			io.Width = w
+			s.Width = w
 		}
 	} else if w, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && w > 0 {
-		io.Width = w
+		s.Width = w
 	}
-	io.ErrTerminal = term.IsTerminal(int(os.Stderr.Fd())) && !dumb
-	return io
+	if w, _, err := term.GetSize(int(os.Stderr.Fd())); err == nil && !dumb {
+		s.ErrWidth = w
+	}
+	return s
 }
 
 // text says how reports are to be written to these streams.

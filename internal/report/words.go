@@ -191,8 +191,9 @@ func effectWords(e model.Effect) string {
 		return strings.TrimSuffix("harmful: "+what, ": ")
 	case model.Unknown:
 		return strings.TrimSuffix("effect unknown: "+what, ": ")
+	default:
+		return what
 	}
-	return what
 }
 
 func figuresThatChange(predicted string) string {
