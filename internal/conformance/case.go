@@ -165,30 +165,24 @@ func (c *Case) Do(action func()) Stamp {
 }
 
 // Watch observes when something ends that holds now: the moment lies between the
-// last look that found it and the first that did not. It sleeps through most of
-// the time that the model expects it to last, and gives up a while after.
+// last look that found it and the first that did not. It gives up a while after
+// the latest that the model expects.
 func (c *Case) Watch(ctx context.Context, since Stamp, expected time.Duration, holds func() bool) Moment {
-	const early, patience = 96, 20 * time.Second
-	if !holds() {
-		return Moment{Before: time.Since(since.Began)}
-	}
-	alive := time.Now()
-	if rest := expected*early/100 - time.Since(since.Began); rest > 0 {
-		c.Pause(ctx, rest)
-	}
+	const patience = 20 * time.Second
 	last := since.Done.Add(model.Slack(expected)).Add(patience)
+	alive := since.Done
 	for !c.Failed() {
 		looked := time.Now()
 		if !holds() {
-			break
+			return Moment{After: alive.Sub(since.Done), Before: time.Since(since.Began)}
 		}
 		alive = looked
 		if looked.After(last) {
-			return Moment{After: looked.Sub(since.Done), Before: looked.Sub(since.Began) + time.Hour}
+			break
 		}
 		c.Pause(ctx, lookLast)
 	}
-	return Moment{After: alive.Sub(since.Done), Before: time.Since(since.Began)}
+	return Moment{After: alive.Sub(since.Done), Before: Never}
 }
 
 // keep closes a socket with the case.

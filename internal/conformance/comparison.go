@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"strings"
 	"time"
@@ -77,6 +78,9 @@ func roundTime(d time.Duration) time.Duration { return d.Round(10 * time.Millise
 // that is stamped on both sides: not before After, and no later than Before.
 type Moment struct{ After, Before time.Duration }
 
+// Never is the far end of a moment that did not come while it was waited for.
+const Never = time.Duration(math.MaxInt64)
+
 // Fits reports whether a timer of this length may have fired at the moment: not
 // early, and not later than the kernel's timer wheel rounds.
 func (m Moment) Fits(due time.Duration) bool {
@@ -85,7 +89,10 @@ func (m Moment) Fits(due time.Duration) bool {
 
 // String gives the moment as one time, or as the interval where that is wide.
 func (m Moment) String() string {
-	const narrow = 50 * time.Millisecond
+	const narrow = 100 * time.Millisecond
+	if m.Before == Never {
+		return fmt.Sprintf("not within %v", roundTime(m.After))
+	}
 	if m.Before-m.After <= narrow {
 		return roundTime(m.Before).String()
 	}

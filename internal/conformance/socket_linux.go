@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -145,6 +146,16 @@ func (k *Socket) Read(n int) (int, Errno) {
 
 // Shutdown ends the sending side.
 func (k *Socket) Shutdown() Errno { return errnoOf(unix.Shutdown(k.fd, unix.SHUT_WR)) }
+
+// RTO is the connection's retransmission timeout.
+func (k *Socket) RTO() time.Duration {
+	info, err := unix.GetsockoptTCPInfo(k.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		k.Must("getsockopt", errnoOf(err))
+		return 0
+	}
+	return time.Duration(info.Rto) * time.Microsecond
+}
 
 // Close closes the socket.
 func (k *Socket) Close() {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"time"
 )
 
 const unsupported Errno = "ENOSYS"
@@ -57,6 +58,9 @@ func (k *Socket) Read(int) (int, Errno) { return 0, unsupported }
 
 // Shutdown returns an error on this platform.
 func (k *Socket) Shutdown() Errno { return unsupported }
+
+// RTO returns 0 on this platform.
+func (k *Socket) RTO() time.Duration { return 0 }
 
 // Close does nothing on this platform.
 func (k *Socket) Close() {}

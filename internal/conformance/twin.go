@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -30,6 +31,8 @@ type Twin struct {
 	Sock, Listening *Socket
 	// Env is what the model is told with each event, beside what it computes.
 	Env model.Env
+	// Shut makes the stranger advertise no window.
+	Shut bool
 	// Timestamps makes the stranger send the option; Clock is its next value.
 	Timestamps bool
 	Clock      uint32
@@ -86,6 +89,9 @@ func (t *Twin) segment(s Say) model.Segment {
 	}
 	if s.Flags.Has(model.ACK) {
 		out.Ack = t.kernelNext.Add(s.Ack)
+	}
+	if t.Shut {
+		out.Window = 0
 	}
 	if t.Timestamps {
 		t.Clock++
@@ -172,6 +178,33 @@ func (t *Twin) Open(ctx context.Context) {
 	}
 	t.Connect(ctx)
 	t.Segment(ctx, "SYN-ACK", Say{Flags: model.SYN | model.ACK})
+}
+
+// OpenQuietly is Open for a listener without comparing, so that nothing delays
+// the peer's answer but the time it is said to be away.
+func (t *Twin) OpenQuietly(ctx context.Context, away time.Duration) {
+	syn := t.segment(Say{Flags: model.SYN})
+	t.line.Send(wired(syn))
+	answer := t.line.Receive(ctx, 1, patience)
+	if len(answer) == 0 {
+		t.c.Fail(errors.New("conformance: no SYN-ACK"))
+		return
+	}
+	t.kernelISS = model.Seq(answer[0].Seq)
+	if away > 0 {
+		t.c.Pause(ctx, away)
+	}
+	t.silent(model.Event{Kind: model.EvSegment, Segment: syn, ISS: t.kernelISS, Env: t.env()})
+	ack := t.segment(Say{Flags: model.ACK})
+	t.line.Send(wired(ack))
+	t.silent(model.Event{Kind: model.EvSegment, Segment: ack})
+	t.Accept(ctx)
+}
+
+// silent steps the model alone.
+func (t *Twin) silent(e model.Event) {
+	next, _ := t.apply(e)
+	t.keep(next)
 }
 
 // step does one thing on both sides and compares.
