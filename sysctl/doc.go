@@ -22,3 +22,5 @@
 // before that, at any point, is recognised by its value and left alone. Somebody
 // else's write of the very value that we wrote cannot be told from ours.
 package sysctl
+
+//go:generate go run ../internal/listgen -type Group -func Groups -files "spec_*.go" -doc "every group of the catalogue"
