@@ -215,7 +215,7 @@ func timeWaitCases() []stepCase {
 	return []stepCase{
 		{name: "timer", from: nodeTimeWait, event: Event{Kind: EvTimer}, want: outcome{To: "CLOSED"}},
 		{name: "RST", from: nodeTimeWait, event: flags(RST), want: outcome{To: "CLOSED"}},
-		{name: "RST, rfc1337", from: nodeTimeWait, policy: func(p *Policy) { p.RFC1337 = true }, event: flags(RST), want: outcome{To: stays, Restarts: true}},
+		{name: "RST, rfc1337", from: nodeTimeWait, policy: func(p *Policy) { p.RFC1337 = true }, event: flags(RST), want: outcome{To: stays}},
 		{name: "RST, other", from: nodeTimeWait, event: flags(RST), seq: 1, want: outcome{To: stays}},
 		{name: "bare ACK", from: nodeTimeWait, event: flags(ACK), want: outcome{To: stays, Restarts: true}},
 		{name: "FIN again", from: nodeTimeWait, event: flags(FIN | ACK), seq: -1, want: outcome{To: stays, Sent: ack, Restarts: true}},

@@ -53,7 +53,7 @@ var transitionsClose = append(append([]Transition{
 	{From: nodeLastAck, On: OnClose, To: nodeLastAckO, Source: "tcp_close"},
 
 	{From: nodeTimeWait, On: OnLastTimer, To: nodeClosed, Source: "RFC 9293 3.10.8; 60 s on Linux, TCP_TIMEWAIT_LEN"},
-	{From: nodeTimeWait, On: OnRST, When: IfProtected, To: nodeTimeWait, Restarts: true, Source: "RFC 1337; tcp_timewait_state_process"},
+	{From: nodeTimeWait, On: OnRST, When: IfProtected, To: nodeTimeWait, Source: "RFC 1337; tcp_timewait_state_process: no restart either"},
 	{From: nodeTimeWait, On: OnRST, To: nodeClosed, Source: "tcp_timewait_state_process"},
 	{From: nodeTimeWait, On: OnRSTOther, To: nodeTimeWait, Source: "tcp_timewait_state_process"},
 	{From: nodeTimeWait, On: OnACK, To: nodeTimeWait, Restarts: true, Source: "tcp_timewait_state_process"},
