@@ -27,9 +27,9 @@ func (t *Twin) Dies(ctx context.Context, since Stamp, lasts time.Duration) {
 		wanted.Take(actions)
 		told = errorOf(actions)
 	}
-	place, heard := t.look()
-	t.c.Compare("end of "+at.String(), t.outcome(next.Node.String(), nil, t.c.countable(wanted), told),
-		t.outcome(place, nil, t.c.moved(before, t.c.Server.Counters()), heard))
+	did := t.look()
+	did.counts = t.c.moved(before, t.c.Server.Counters())
+	t.c.Compare("end of "+at.String(), t.write(deed{place: next.Node, counts: t.c.countable(wanted), told: told}), t.write(did))
 	t.keep(next)
 }
 

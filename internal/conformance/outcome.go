@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/gopacket/gopacket/layers"
 
@@ -23,12 +24,15 @@ func segmentsOf(actions []model.Action) []model.Segment {
 	return out
 }
 
-// countsOf returns the counters that a step of the model moves, as far as this
-// kernel has them.
-func (t *Twin) countsOf(actions []model.Action) Counts {
+// expected is what a step of the model has led to, as far as this kernel can show
+// it.
+func (t *Twin) expected(next model.Conn, actions []model.Action) deed {
 	counts := make(Counts)
 	counts.Take(actions)
-	return t.c.countable(counts)
+	return deed{
+		place: next.Node, sent: segmentsOf(actions), counts: t.c.countable(counts), told: errorOf(actions),
+		restarted: slices.ContainsFunc(actions, func(a model.Action) bool { return a.Kind == model.ActRestart }),
+	}
 }
 
 // errorOf returns the error that a step of the model tells the application.
@@ -77,4 +81,37 @@ func (c *Case) absorbed(ctx context.Context, before lab.Counters, n int) {
 	c.Until(ctx, fmt.Sprintf("the arrival of %d segments", n), patience, func() bool {
 		return c.Server.Counters()[counter]-before[counter] >= int64(n)
 	})
+}
+
+// restartClock notices whether a step starts the timer of a TIME_WAIT-type object
+// again: then it has more time left than it would have had.
+type restartClock struct {
+	running bool
+	left    time.Duration
+	at      time.Time
+}
+
+// restartAge is how old such a timer is made before a step, so that a restart
+// shows whatever the clock's grain.
+const restartAge = 100 * time.Millisecond
+
+func (t *Twin) restartClock(ctx context.Context) restartClock {
+	if t.Conn.Object != model.TimeWaitObject {
+		return restartClock{}
+	}
+	t.c.Pause(ctx, restartAge)
+	left, ok := t.timeWaitLeft()
+	return restartClock{running: ok, left: left, at: time.Now()}
+}
+
+func (k restartClock) restarted(t *Twin) bool {
+	passed := time.Since(k.at)
+	left, ok := t.timeWaitLeft()
+	return ok && k.running && left > k.left-passed+restartAge/2
+}
+
+// timeWaitLeft is how long the kernel's TIME_WAIT-type object has left.
+func (t *Twin) timeWaitLeft() (time.Duration, bool) {
+	found, ok := t.c.Server.Connection(t.line.ends.kernel, t.line.ends.stranger)
+	return found.Expires, ok && nodeOf(found).Object == model.TimeWaitObject
 }

@@ -214,6 +214,7 @@ func (t *Twin) step(ctx context.Context, what string, e model.Event, act func())
 	}
 	e.Env = t.env()
 	before := t.c.Server.Counters()
+	clock := t.restartClock(ctx)
 	act()
 	_, trial := t.apply(e)
 	heard := t.hear(ctx, before, e, segmentsOf(trial))
@@ -227,11 +228,10 @@ func (t *Twin) step(ctx context.Context, what string, e model.Event, act func())
 		t.kernelISS = e.ISS
 	}
 	after := t.c.Server.Counters()
-	place, told := t.look()
-	disturbed := timerCounters(actions)
-	t.c.Compare(what,
-		t.outcome(next.Node.String(), segmentsOf(actions), t.countsOf(actions), errorOf(actions)),
-		t.outcome(place, heard, t.c.moved(before, after, disturbed...), told))
+	did := t.look()
+	did.sent, did.counts = heard, t.c.moved(before, after, timerCounters(actions)...)
+	did.restarted = clock.restarted(t)
+	t.c.Compare(what, t.write(t.expected(next, actions)), t.write(did))
 	t.keep(next)
 }
 
@@ -306,15 +306,15 @@ func (t *Twin) keep(next model.Conn) {
 
 // look finds the connection in the kernel, and takes the error that waits for
 // its application.
-func (t *Twin) look() (place string, told Errno) {
+func (t *Twin) look() deed {
+	d := deed{place: model.Node{State: facts.Close}}
 	if t.Sock != nil {
-		told = t.Sock.Error()
+		d.told = t.Sock.Error()
 	}
-	found, ok := t.c.Server.Connection(t.line.ends.kernel, t.line.ends.stranger)
-	if !ok {
-		return model.Node{State: facts.Close}.String(), told
+	if found, ok := t.c.Server.Connection(t.line.ends.kernel, t.line.ends.stranger); ok {
+		d.place = nodeOf(found)
 	}
-	return nodeOf(found).String(), told
+	return d
 }
 
 // nodeOf tells which kernel object an entry of INET_DIAG stands for.
@@ -332,30 +332,36 @@ func nodeOf(s lab.Socket) model.Node {
 	return n
 }
 
-// outcome writes one side of a step in one line.
-func (t *Twin) outcome(place string, sent []model.Segment, counts Counts, told Errno) string {
+// deed is what one step has led to, in the model or in the kernel.
+type deed struct {
+	place     model.Node
+	sent      []model.Segment
+	counts    Counts
+	told      Errno
+	restarted bool // the timer of TIME_WAIT
+}
+
+// write gives a deed in one line.
+func (t *Twin) write(d deed) string {
 	var b strings.Builder
-	b.WriteString(place)
-	if len(sent) > 0 {
-		b.WriteString("; sends ")
-		for i, s := range sent {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			b.WriteString(t.write(s))
-		}
+	b.WriteString(d.place.String())
+	for i, s := range d.sent {
+		b.WriteString([]string{"; sends ", ", "}[min(i, 1)] + t.writeSegment(s))
 	}
-	if len(counts) > 0 {
-		b.WriteString("; counts " + counts.String())
+	if len(d.counts) > 0 {
+		b.WriteString("; counts " + d.counts.String())
 	}
-	if told != "" {
-		b.WriteString("; tells " + string(told))
+	if d.told != "" {
+		b.WriteString("; tells " + string(d.told))
+	}
+	if d.restarted {
+		b.WriteString("; timer restarts")
 	}
 	return b.String()
 }
 
-// write gives a segment with numbers counted from where each side began.
-func (t *Twin) write(s model.Segment) string {
+// writeSegment gives a segment with numbers counted from where each side began.
+func (t *Twin) writeSegment(s model.Segment) string {
 	var b strings.Builder
 	b.WriteString((s.Flags &^ (model.PSH | model.ECE | model.CWR)).String())
 	if s.Seq != 0 {
