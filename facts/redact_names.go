@@ -115,7 +115,7 @@ var kernelWords = wordSet(`TCP request_sock_TCP Possible SYN flooding on port Se
 
 func wordSet(text string) map[string]bool {
 	set := map[string]bool{}
-	for _, w := range strings.Fields(text) {
+	for w := range strings.FieldsSeq(text) {
 		set[w] = true
 	}
 	return set

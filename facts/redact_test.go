@@ -76,8 +76,8 @@ func TestRedactDecidesOnEveryField(t *testing.T) {
 			found = append(found, path)
 			walk(typ.Elem(), path)
 		case reflect.Struct:
-			for i := range typ.NumField() {
-				walk(typ.Field(i).Type, strings.TrimPrefix(path+"."+typ.Field(i).Name, "."))
+			for field := range typ.Fields() {
+				walk(field.Type, strings.TrimPrefix(path+"."+field.Name, "."))
 			}
 		}
 	}

@@ -140,6 +140,7 @@ func (r *reducer) add(s *Socket) {
 	case Close, BoundInactive:
 		r.addBound(s)
 		return
+	default: // a connection
 	}
 	if r.o.Listening.Has(s.Local.Port()) {
 		r.locals.at(s.Local).add(s, hash)

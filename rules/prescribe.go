@@ -39,8 +39,9 @@ func riskOf(r sysctl.Risk) Risk {
 		return Safe
 	case sysctl.RiskDangerous, sysctl.RiskObsolete:
 		return Dangerous
+	default:
+		return Caution
 	}
-	return Caution
 }
 
 // application prescribes a change of the program.

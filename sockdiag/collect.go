@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"time"
 
@@ -45,12 +46,8 @@ func newReading() *reading {
 
 // merge adds what another reading holds.
 func (r *reading) merge(o *reading) {
-	for k, v := range o.counters {
-		r.counters[k] = v
-	}
-	for k, v := range o.gauges {
-		r.gauges[k] = v
-	}
+	maps.Copy(r.counters, o.counters)
+	maps.Copy(r.gauges, o.gauges)
 }
 
 // defaultLimit is the deadline of a collector that reads one small file. The

@@ -29,7 +29,7 @@ func readKernelLog(ctx context.Context, t tree) ([]facts.LogLine, error) {
 	tail := logTail{now: sinceBoot()}
 	stop := time.Now().Add(logLimit)
 	b := make([]byte, 8192) // more than CONSOLE_EXT_LOG_MAX, the longest record
-	for n := 0; n < logRecordsMax; n++ {
+	for n := range logRecordsMax {
 		if n%256 == 0 && (ctx.Err() != nil || time.Now().After(stop)) {
 			return tail.lines, fmt.Errorf("%s: only the oldest %d records were read in %v", path, n, logLimit)
 		}

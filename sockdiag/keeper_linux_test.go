@@ -1,6 +1,7 @@
 package sockdiag
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -247,7 +248,7 @@ func (k *keeper) stuck() (p pair, err error) {
 	for data := make([]byte, 1<<20); err == nil; {
 		_, err = unix.Write(p.server, data)
 	}
-	if err != unix.EAGAIN {
+	if !errors.Is(err, unix.EAGAIN) {
 		return p, os.NewSyscallError("write", err)
 	}
 	return p, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"time"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
@@ -139,12 +140,7 @@ func (m *member) addGaps(gaps []facts.Gap) {
 }
 
 func containsGap(all []facts.Gap, g facts.Gap) bool {
-	for _, have := range all {
-		if have == g {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(all, g)
 }
 
 // finish puts together what the polls saw.
