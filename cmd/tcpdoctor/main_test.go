@@ -92,7 +92,7 @@ func TestExitCodes(t *testing.T) {
 func TestProgressLine(t *testing.T) {
 	t.Parallel()
 	got := progressLine(sockdiag.Progress{Phase: sockdiag.PhaseSampling, Elapsed: time.Second, Window: 4 * time.Second, Done: 1, Namespaces: 3, Sockets: 7})
-	if want := "sampling 4s    " + strings.Repeat("█", 5) + strings.Repeat("░", 15) + "  7 sockets, 1 of 3 namespaces"; got != want {
+	if want := "sampling 4s    " + strings.Repeat("█", 5) + strings.Repeat("░", 15) + "  sockets: 7, 1 of 3 namespaces"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/tcpdoctor/tcpdoctor/sockdiag"
 )
@@ -57,16 +56,20 @@ func (p *progress) draw(w io.Writer, width int) {
 // progressLine says how far the collection is.
 func progressLine(p sockdiag.Progress) string {
 	const cells = 20
-	what := string(p.Phase)
-	filled := cells
-	switch {
-	case p.Phase == sockdiag.PhaseSampling && p.Window > 0:
-		what = "sampling " + p.Window.Round(time.Second).String()
-		filled = int(min(float64(p.Elapsed)/float64(p.Window), 1) * cells)
-	case p.Phase == sockdiag.PhaseStart:
-		filled = 0
+	what, filled := "processes", cells
+	switch p.Phase {
+	case sockdiag.PhaseStart:
+		what, filled = "first walk", 0
+	case sockdiag.PhaseSampling:
+		what = "sampling " + p.Window.String()
+		if p.Window > 0 {
+			filled = int(min(float64(p.Elapsed)/float64(p.Window), 1) * cells)
+		}
+	case sockdiag.PhaseEnd:
+		what = "second walk"
+	case sockdiag.PhaseProcesses:
 	}
-	line := fmt.Sprintf("%-14s %s%s  %d sockets", what, strings.Repeat("█", filled), strings.Repeat("░", cells-filled), p.Sockets)
+	line := fmt.Sprintf("%-14s %s%s  sockets: %d", what, strings.Repeat("█", filled), strings.Repeat("░", cells-filled), p.Sockets)
 	if p.Namespaces > 1 {
 		line += fmt.Sprintf(", %d of %d namespaces", p.Done, p.Namespaces)
 	}
