@@ -26,6 +26,7 @@ func TestImportProblems(t *testing.T) {
 			[]string{"rules: imports example.org/yamlish: not among the modules that it may use"}},
 		{"the system, from a pure package", listed{ImportPath: module + "/facts", Imports: []string{"io", "os"}},
 			[]string{"facts: imports os: the package is pure: what it says depends on its arguments alone"}},
+		{"the system, from a program below one", listed{ImportPath: module + "/facts/tool", Name: "main", Imports: []string{"os"}}, nil},
 		{"cgo", listed{ImportPath: module + "/cmd/x", Imports: []string{"C"}},
 			[]string{"cmd/x: imports C: everything builds without cgo"}},
 		{"a package without a row", listed{ImportPath: module + "/new"}, []string{"new: not in the import table"}},
