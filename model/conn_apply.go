@@ -65,6 +65,7 @@ func (r *run) sequence(on Trigger, row Transition) {
 			c.Timestamps, c.TSRecent = s.Timestamps, s.TSVal
 		}
 	case OnACK:
+		c.stamp(s)
 		if row.To == nodeEstablished && c.Object == Request {
 			c.SndUna = s.Ack
 		}
@@ -73,6 +74,7 @@ func (r *run) sequence(on Trigger, row Transition) {
 		c.RcvNxt = c.RcvNxt.Add(n)
 		c.Unread += n
 	case OnFIN:
+		c.stamp(s)
 		c.RcvNxt = s.End()
 	case OnTimer:
 		c.Resent++

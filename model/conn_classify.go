@@ -248,6 +248,11 @@ func (r *run) acknowledged(s Segment) {
 	if s.Ack.After(c.SndUna) {
 		c.SndUna, c.Resent = s.Ack, 0
 	}
+	c.stamp(s)
+}
+
+// stamp keeps the newest timestamp of the peer (RFC 7323, 4.3).
+func (c *Conn) stamp(s Segment) {
 	if s.Timestamps && c.Timestamps && !r32After(c.TSRecent, s.TSVal) {
 		c.TSRecent = s.TSVal
 	}
