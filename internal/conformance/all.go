@@ -43,5 +43,9 @@ func All() []Scenario {
 		synQueueUnanswerable,
 		synSchedule,
 		synScheduleLinear,
+		timeWaitReuseFullQueue,
+		timeWaitReuseIncoming,
+		timeWaitReuseNoListener,
+		timeWaitSegments,
 	}
 }

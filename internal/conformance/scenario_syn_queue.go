@@ -47,23 +47,23 @@ func synQueueVariants(settings []synQueueSetting) []Variant {
 }
 
 // apply sets the parameters and opens the listener.
-func (s synQueueSetting) apply(c *Case) (port uint16, q model.SynQueue) {
+func (s synQueueSetting) apply(c *Case) (port uint16, q model.SynQueue, listener *Socket) {
 	c.Server.Set(model.KeySyncookies, s.cookies)
 	c.Server.Set(model.KeyMaxSynBacklog, s.maxSynBacklog)
 	port = c.Port()
-	c.Server.Listen(port, s.backlog)
+	listener = c.Server.Listen(port, s.backlog)
 	set := c.Server.Settings()
 	return port, model.SynQueue{
 		Limit:         model.AcceptLimit(s.backlog, set.Somaxconn),
 		MaxSynBacklog: set.MaxSynBacklog, Syncookies: set.Syncookies, Extra: c.Dialect.SynQueueExtra,
-	}
+	}, listener
 }
 
 // beyondCapacity is how many more SYNs are sent than fit.
 const beyondCapacity = 15
 
 func floodListener(ctx context.Context, c *Case, s synQueueSetting) {
-	port, q := s.apply(c)
+	port, q, _ := s.apply(c)
 	capacity := model.HalfOpenCapacity(q.Limit, q.MaxSynBacklog, q.Syncookies, false, c.Dialect)
 	n := capacity + beyondCapacity
 	answered, wanted := 0, Effect{Counts: Counts{}}
@@ -124,7 +124,7 @@ func fillWithProven(ctx context.Context, c *Case, s synQueueSetting) {
 	const provenSYNs = 30
 	const peer = 1
 	c.rememberPeer(ctx, peer)
-	port, q := s.apply(c)
+	port, q, _ := s.apply(c)
 	unknown := model.HalfOpenCapacity(q.Limit, q.MaxSynBacklog, q.Syncookies, false, c.Dialect) + beyondCapacity
 	wanted := Effect{Counts: Counts{}}
 	for range unknown {
@@ -167,7 +167,7 @@ var synQueueUnanswerable = Scenario{
 
 // oddSYN sends one SYN between any two addresses.
 func oddSYN(ctx context.Context, c *Case, to netip.Addr, from netip.AddrPort, a model.SynArrival) {
-	port, q := synQueueSetting{cookies: 1, backlog: 8, maxSynBacklog: 128}.apply(c)
+	port, q, _ := synQueueSetting{cookies: 1, backlog: 8, maxSynBacklog: 128}.apply(c)
 	wanted := Effect{Counts: Counts{}}
 	result := arrive(&q, a, &wanted)
 	did := c.Effect(ctx, port, 1, func() {
@@ -183,13 +183,5 @@ func oddSYN(ctx context.Context, c *Case, to netip.Addr, from netip.AddrPort, a 
 func (c *Case) rememberPeer(ctx context.Context, n int) {
 	port := c.Port()
 	listener := c.Server.Listen(port, 16)
-	k := c.Caller(n, port)
-	k.Connect(ctx)
-	listener.AcceptOne(ctx).Close()
-	if fin := k.line.Receive(ctx, 1, patience); len(fin) > 0 {
-		k.line.Send(fin[0].Reply(lab.FIN | lab.ACK))
-	}
-	c.Until(ctx, "the end of a peer's first connection", patience, func() bool {
-		return c.Server.State(k.line.ends.kernel, k.line.ends.stranger) == facts.TimeWait
-	})
+	c.Caller(n, port).leaveTimeWait(ctx, listener)
 }
