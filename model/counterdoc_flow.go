@@ -17,7 +17,7 @@ var counterDocsFlow = []CounterDoc{
 	{Name: CBeyondWindow, When: "a segment lies beyond the window that was offered", Since: "6.15 to 6.18"},
 	{Name: CPAWSEstab, When: "a segment has a timestamp older than the last one seen", Tells: "duplicates on the path, or a peer whose clock went back"},
 	{Name: CPAWSOldAck, When: "an old pure ACK arrives out of order", Since: "6.14", Trap: "PAWSEstab counted these before"},
-	{Name: "TcpExt.TCPACKSkippedFinWait2", When: "an ACK to a segment for an ownerless FIN_WAIT2 is left out because one was sent in the last 500 ms"},
+	{Name: CTCPACKSkippedFinWait2, When: "an ACK to a segment for an ownerless FIN_WAIT2 is left out because one was sent in the last 500 ms"},
 	{Name: CTCPWinProbe, When: "a peer's closed window is probed", Tells: "peers that do not read"},
 	{Name: CTCPZeroWindowDrop, When: "data arrives although this side's window is closed", Since: "4.19", Tells: "a reader here that does not keep up"},
 	{Name: "TcpExt.TCPToZeroWindowAdv", When: "this side closes its window", Tells: "an application here does not read"},

@@ -34,7 +34,7 @@ func TestCounterDocsAreComplete(t *testing.T) {
 		CTCPTimeouts, CTCPSynRetrans, CTCPAbortOnTimeout, CTCPAbortOnData, CTCPAbortOnClose, CTCPAbortOnLinger,
 		CTCPAbortOnMemory, CTW, CTWKilled, CTWRecycled, CTCPTimeWaitOverflow, CPAWSEstab, CPAWSOldAck, CPAWSTimewait,
 		CTSEcrRejected, CBeyondWindow, CTCPChallengeACK, CTCPSYNChallenge, CTCPACKSkippedSynRecv,
-		CTCPACKSkippedTimeWait, CTCPACKSkippedChallenge, CTCPKeepAlive, CTCPWinProbe, CTCPZeroWindowDrop, CTCPRcvQDrop,
+		CTCPACKSkippedFinWait2, CTCPACKSkippedTimeWait, CTCPACKSkippedChallenge, CTCPKeepAlive, CTCPWinProbe, CTCPZeroWindowDrop, CTCPRcvQDrop,
 	} {
 		if _, ok := FindCounter(string(c)); !ok {
 			t.Errorf("%s is not documented", c)

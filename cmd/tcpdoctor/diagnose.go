@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
@@ -94,7 +95,7 @@ func (o *diagnoseOptions) configure(cmd *cobra.Command) error {
 // failed also tells a monitoring system, which reads standard output only, why
 // there is no judgement.
 func (o *diagnoseOptions) failed(err error) error {
-	if _, only := err.(exit); err != nil && !only && o.output == "nagios" {
+	if _, only := errors.AsType[exit](err); err != nil && !only && o.output == "nagios" {
 		fmt.Fprintf(o.io.Out, "TCPDOCTOR UNKNOWN - %s\n", message(err))
 	}
 	return err

@@ -80,5 +80,6 @@ func walkStrings(v reflect.Value, f func(string) string) {
 				walkStrings(v.Field(i), f)
 			}
 		}
+	default: // holds no string
 	}
 }

@@ -29,12 +29,12 @@ func renderText(w io.Writer, r *Report, o Options) error {
 	p.write(r, shown, o)
 	if len(shown.Findings) == 1 {
 		// More of the evidence is in JSON; the first line must not scroll away.
-		for _, squeezed := range []page{{seenLines: 3}, {seenLines: 2}, {seenLines: 2, terse: true}, {seenLines: 1, terse: true}} {
+		for _, less := range squeezes() {
 			if p.lines <= screen {
 				break
 			}
 			p = newPage(o)
-			p.seenLines, p.terse = squeezed.seenLines, squeezed.terse
+			p.squeeze = less
 			p.write(r, shown, o)
 		}
 	}

@@ -18,7 +18,7 @@ func TestTextKeepsToTheWidth(t *testing.T) {
 		r := judged(c.window).Report
 		for width := 40; width <= 200; width++ {
 			for _, color := range []bool{false, true} {
-				for _, line := range strings.Split(rendered(t, "text", r, Options{Width: width, Color: color}), "\n") {
+				for line := range strings.SplitSeq(rendered(t, "text", r, Options{Width: width, Color: color}), "\n") {
 					if w := lipgloss.Width(line); w > width {
 						t.Errorf("%s at %d columns: got a line of %d: %q", c.name, width, w, line)
 					}

@@ -30,11 +30,22 @@ type page struct {
 	lines int
 	width int
 	color bool
+	squeeze
+}
+
+// squeeze is what gives way where one problem must fit a screen. The zero
+// value leaves out nothing.
+type squeeze struct {
 	// seenLines bounds the lines of evidence of a finding; 0 does not.
 	seenLines int
 	// terse leaves out effects that are no figures, and shortens what could
 	// not be looked at.
 	terse bool
+}
+
+// squeezes go from mild to harsh.
+func squeezes() []squeeze {
+	return []squeeze{{seenLines: 3}, {seenLines: 2}, {seenLines: 2, terse: true}, {seenLines: 1, terse: true}}
 }
 
 func newPage(o Options) *page {
