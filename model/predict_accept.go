@@ -32,6 +32,9 @@ type AcceptLoad struct {
 	WindowSeconds float64
 	// StallSeconds is the longest time without any accept, where it is known.
 	StallSeconds facts.Opt[float64]
+	// Stale tells that the limit is known to stem from an older, smaller
+	// somaxconn, so that the application's backlog may be larger.
+	Stale bool
 	// AbortOnOverflow is the setting now.
 	AbortOnOverflow bool
 }
@@ -92,7 +95,7 @@ func (l AcceptLoad) backlogBounds() bounds {
 	if b, ok := l.Backlog.Get(); ok {
 		return bounds{b, b}
 	}
-	if l.Limit >= l.Somaxconn {
+	if l.Limit >= l.Somaxconn || l.Stale {
 		return bounds{l.Limit, math.MaxInt32}
 	}
 	return bounds{l.Limit, l.Limit}
@@ -103,6 +106,10 @@ func (l AcceptLoad) backlogBinds(c AcceptChange) Effect {
 	figures := []Figure{
 		{FigureQueueLimit, float64(AcceptCapacity(l.Limit)), float64(AcceptCapacity(l.Limit)), "connections"},
 		{FigureDrops, l.DropsPerSecond, l.DropsPerSecond, "/s"},
+	}
+	if !l.Backlog.Known() && !c.Backlog.Known() && !c.Somaxconn.Known() && l.Limit < l.Somaxconn {
+		return effectf(Unknown, figures[1:],
+			"whether the limit of %d is the application's own backlog or a somaxconn that was raised since cannot be seen; listen() again helps in the second case only", l.Limit)
 	}
 	if _, ok := c.Somaxconn.Get(); !ok {
 		return effect(NoEffect, "listen() again would set the same limit", figures...)
