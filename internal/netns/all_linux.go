@@ -147,7 +147,7 @@ func (f finder) addProcesses(c *collection) {
 		return
 	}
 	if census.forbidden > 0 {
-		c.errs = append(c.errs, fmt.Errorf("netns: namespaces of %d processes: %w", census.forbidden, fs.ErrPermission))
+		c.errs = append(c.errs, fmt.Errorf("netns: the namespaces of %d of the processes: %w", census.forbidden, fs.ErrPermission))
 	}
 	for inode, pids := range census.members {
 		if c.byInode[inode] == nil {
