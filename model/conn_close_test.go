@@ -193,6 +193,9 @@ func closeCases() []stepCase {
 		{name: "old, limited", from: nodeFinWait2T, event: flags(ACK).with(Env{RateLimited: true}), seq: -1,
 			want: outcome{To: "FIN_WAIT2 (tw)", Counts: words("TCPACKSkippedFinWait2")}},
 		{name: "timer", from: nodeFinWait2T, event: Event{Kind: EvTimer}, want: outcome{To: "CLOSED"}},
+		{name: "connect", from: nodeFinWait2T, event: Event{Kind: EvConnect, ISS: 9000}, want: outcome{To: "FIN_WAIT2 (tw)", Error: "EADDRNOTAVAIL"}},
+		{name: "connect, older kernels", from: nodeFinWait2T, event: Event{Kind: EvConnect, ISS: 9000, Env: Env{Reusable: true}},
+			want: outcome{To: "SYN_SENT", Sent: []string{"SYN seq=9000"}, Counts: words("TWRecycled ActiveOpens")}},
 
 		{name: "ACK of FIN", from: nodeClosing, event: flags(ACK), want: outcome{To: "TIME_WAIT", Counts: words("TW")}},
 		{name: "ACK of FIN", from: nodeClosingO, event: flags(ACK), want: outcome{To: "TIME_WAIT", Counts: words("TW")}},

@@ -43,6 +43,9 @@ var transitionsClose = append(append([]Transition{
 	{From: nodeFinWait2T, On: OnACK, To: nodeFinWait2T, Source: "tcp_timewait_state_process"},
 	{From: nodeFinWait2T, On: OnOld, When: IfLimited, To: nodeFinWait2T, Count: []Counter{CTCPACKSkippedFinWait2}, Source: "tcp_timewait_check_oow_rate_limit"},
 	{From: nodeFinWait2T, On: OnOld, To: nodeFinWait2T, Send: []Reply{SendACK}, Source: "tcp_timewait_state_process"},
+	{From: nodeFinWait2T, On: OnConnect, When: IfReusable, To: nodeSynSent, Send: []Reply{SendSYN}, Count: []Counter{CTWRecycled, CActiveOpens},
+		Source: "tcp_twsk_unique of older kernels"},
+	{From: nodeFinWait2T, On: OnConnect, To: nodeFinWait2T, Error: errNoAddress, Source: "tcp_twsk_unique: not while the substate is FIN_WAIT2"},
 	{From: nodeFinWait2T, On: OnLastTimer, To: nodeClosed, Source: "tcp_fin_timeout is over; the peer's later FIN gets a RST"},
 
 	{From: nodeClosingAny, On: OnACKOfFIN, When: IfTWFull, To: nodeClosed, Count: []Counter{CTCPTimeWaitOverflow}, Source: "tcp_time_wait"},
