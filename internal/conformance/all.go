@@ -43,9 +43,13 @@ func All() []Scenario {
 		synQueueUnanswerable,
 		synSchedule,
 		synScheduleLinear,
+		timeWaitLife,
+		timeWaitOverflow,
 		timeWaitReuseFullQueue,
 		timeWaitReuseIncoming,
+		timeWaitReuseLoopback,
 		timeWaitReuseNoListener,
+		timeWaitReuseOutgoing,
 		timeWaitSegments,
 	}
 }

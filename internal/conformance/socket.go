@@ -9,6 +9,9 @@ import (
 // It is empty where the call succeeded.
 type Errno string
 
+// inProgress is what connect() returns that will take a while.
+const inProgress Errno = "EINPROGRESS"
+
 // Socket is a TCP socket that this process holds in one of the namespaces. No
 // call on it blocks. It is not safe for concurrent use.
 type Socket struct {
@@ -52,7 +55,7 @@ type Option struct {
 // Dial opens a socket and begins a connection.
 func (s *Side) Dial(to netip.AddrPort, options ...Option) *Socket {
 	d := s.Socket(options...)
-	if err := d.Connect(to); err != "EINPROGRESS" {
+	if err := d.Connect(to); err != inProgress {
 		d.Must("connect", err)
 	}
 	return d

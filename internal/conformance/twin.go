@@ -40,6 +40,7 @@ type Twin struct {
 	kernelISS, strangerISS   model.Seq
 	kernelNext, strangerNext model.Seq // what each will send next, as the other knows
 	echo                     uint32    // the last timestamp of the kernel
+	refused                  Errno     // what the last call returned
 }
 
 // strangerISS is where strangers begin to count; the number means nothing.
@@ -127,8 +128,8 @@ func (t *Twin) Call(ctx context.Context, what string, kind model.EventKind, call
 // Connect has the application connect to the stranger.
 func (t *Twin) Connect(ctx context.Context) {
 	t.Call(ctx, "connect()", model.EvConnect, func() {
-		if err := t.Sock.Connect(t.line.ends.stranger); err != "EINPROGRESS" {
-			t.Sock.Must("connect", err)
+		if err := t.Sock.Connect(t.line.ends.stranger); err != inProgress {
+			t.refused = err
 		}
 	})
 }
@@ -308,7 +309,8 @@ func (t *Twin) keep(next model.Conn) {
 // its application.
 func (t *Twin) look() deed {
 	d := deed{place: model.Node{State: facts.Close}}
-	if t.Sock != nil {
+	d.told, t.refused = t.refused, ""
+	if t.Sock != nil && d.told == "" {
 		d.told = t.Sock.Error()
 	}
 	if found, ok := t.c.Server.Connection(t.line.ends.kernel, t.line.ends.stranger); ok {
