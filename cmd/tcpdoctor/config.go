@@ -27,13 +27,15 @@ type settings struct {
 	Output      string `mapstructure:"output"`
 	MinSeverity string `mapstructure:"min-severity"`
 	Deadline    string `mapstructure:"deadline"`
+	StateDir    string `mapstructure:"state-dir"`
+	Root        string `mapstructure:"root"`
 	// Thresholds are the figures at which rules speak, by rule and name.
 	Thresholds map[string]map[string]float64 `mapstructure:"thresholds"`
 }
 
 // settingKeys lists what may be set, as it is spelled in files.
 func settingKeys() []string {
-	keys := []string{"window", "netns", "output", "min-severity", "deadline"}
+	keys := []string{"window", "netns", "output", "min-severity", "deadline", "state-dir", "root"}
 	for _, r := range rules.All() {
 		for _, t := range r.Thresholds {
 			keys = append(keys, "thresholds."+r.ID+"."+t.Name)
@@ -110,6 +112,7 @@ func mergeFile(v *viper.Viper, path string, keys []string) error {
 func (s settings) apply(cmd *cobra.Command) error {
 	values := map[string]string{
 		"window": s.Window, "netns": s.Netns, "output": s.Output, "min-severity": s.MinSeverity, "deadline": s.Deadline,
+		"state-dir": s.StateDir, "root": s.Root,
 	}
 	var err error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {

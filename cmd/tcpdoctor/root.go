@@ -88,7 +88,7 @@ or wrong usage; commands that do not judge know 0 and 3.`,
 
 // commands lists what makes the commands.
 func commands() []func(streams) *cobra.Command {
-	return []func(streams) *cobra.Command{newDiagnoseCmd, newExplainCmd, newLabCmd, newVersionCmd}
+	return []func(streams) *cobra.Command{newDiagnoseCmd, newExplainCmd, newGuardCmd, newLabCmd, newVersionCmd}
 }
 
 // unknownCommand is the error for a first word that is no command.
