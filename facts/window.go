@@ -73,7 +73,10 @@ type Watch struct {
 	Polls  int    `json:"polls"`
 	// Full counts the polls that found the queue over its limit (A > B), where
 	// the kernel drops.
-	Full      int    `json:"full"`
+	Full int `json:"full"`
+	// Spells counts the separate times that the queue ran full: over its limit,
+	// after it had drained to half of it or less.
+	Spells    int    `json:"spells,omitempty"`
 	HighWater uint32 `json:"high_water"` // largest queue seen
 	LowWater  uint32 `json:"low_water"`  // smallest queue seen
 	SumQueue  uint64 `json:"sum_queue"`  // over all polls, for the mean

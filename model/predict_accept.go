@@ -16,8 +16,12 @@ type AcceptLoad struct {
 	Limit int
 	// Somaxconn is the setting now.
 	Somaxconn int
-	// Length is the queue at the end of the window, HighWater the longest seen.
+	// Length is the queue at the end of the window, HighWater the longest seen
+	// and LowWater the shortest, where the queue was polled.
 	Length, HighWater int
+	LowWater          facts.Opt[int]
+	// Spells is how many separate times the queue ran full; 0 counts as once.
+	Spells int
 	// ArrivalsPerSecond is how many connections per second want in, refused
 	// ones included, repeated SYNs not.
 	ArrivalsPerSecond float64
@@ -143,7 +147,7 @@ func (l AcceptLoad) withLimit(after bounds) Effect {
 	case l.AcceptsPerSecond <= 0 && l.ArrivalsPerSecond > 0 && l.WindowSeconds > 0:
 		return l.postpones(capacity, l.ArrivalsPerSecond, limit,
 			"the application accepts nothing: any queue fills up")
-	case l.FullShare >= overloadShare && excess > 0:
+	case l.lasting() && excess > 0:
 		return l.postpones(capacity, excess, limit,
 			"the application accepts fewer than arrive, all the time: a longer queue only postpones and adds waiting time")
 	}
@@ -168,15 +172,23 @@ func (l AcceptLoad) withLimit(after bounds) Effect {
 	return effect(Helps, reason, figures...)
 }
 
+// lasting reports whether the queue was full all the time. A queue from which
+// the application goes on taking stands at its limit or one above, as the polls
+// happen to fall, so what tells is that it never drained to half.
+func (l AcceptLoad) lasting() bool {
+	low, known := l.LowWater.Get()
+	return l.FullShare >= overloadShare || known && 2*low > l.Limit && l.HighWater > l.Limit
+}
+
 // burstPeak returns how long the queue would get without a limit: what a stall
 // lets in, where its length is known, else the refused on top of the full
-// queue.
+// queue. The refused are spread over the times that it ran full.
 func (l AcceptLoad) burstPeak() float64 {
 	full := float64(max(l.HighWater, AcceptCapacity(l.Limit)))
 	if s, ok := l.StallSeconds.Get(); ok && s*l.ArrivalsPerSecond > full {
 		return s * l.ArrivalsPerSecond
 	}
-	return full + l.DropsPerSecond*max(1, l.WindowSeconds)
+	return full + l.DropsPerSecond*max(1, l.WindowSeconds)/float64(max(1, l.Spells))
 }
 
 // postpones is the answer to an overload that does not end.

@@ -47,6 +47,10 @@ func (n *Namespace) AcceptLoad(l *Listener) AcceptLoad {
 	load.Limit = int(l.Limit)
 	load.Length = int(l.Queue)
 	load.HighWater = int(l.HighWater())
+	load.Spells = l.Watch.Spells
+	if l.Watch.Polls > 1 {
+		load.LowWater = facts.Some(int(l.Watch.LowWater))
+	}
 	load.FullShare = l.FullShare()
 	overflows, _ := n.Rate(string(CListenOverflows))
 	if own, known := l.Drops(); known {

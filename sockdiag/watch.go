@@ -16,6 +16,7 @@ type watches struct {
 type watched struct {
 	facts.Watch
 	lastPoll int
+	inSpell  bool // it ran full and has not drained to half since
 }
 
 // begin starts a poll; a listener that shows up twice in it counts once.
@@ -40,8 +41,15 @@ func (w *watches) see(cookie uint64, queue, limit uint32, drops facts.Opt[uint32
 	e.lastPoll = w.poll
 	e.Polls++
 	e.FullAtEnd = queue > limit
-	if e.FullAtEnd {
+	switch {
+	case e.FullAtEnd:
 		e.Full++
+		if !e.inSpell {
+			e.Spells++
+		}
+		e.inSpell = true
+	case queue <= limit/2:
+		e.inSpell = false
 	}
 	e.HighWater = max(e.HighWater, queue)
 	e.LowWater = min(e.LowWater, queue)

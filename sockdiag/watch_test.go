@@ -28,11 +28,39 @@ func TestWatches(t *testing.T) {
 	want := []facts.Watch{
 		{Cookie: 1, Polls: 1, HighWater: 5, LowWater: 5, SumQueue: 5, FirstDrops: facts.Some[uint32](0), LastDrops: facts.Some[uint32](0)},
 		{
-			Cookie: 2, Polls: 3, Full: 2, HighWater: 1, LowWater: 0, SumQueue: 2,
+			Cookie: 2, Polls: 3, Full: 2, Spells: 1, HighWater: 1, LowWater: 0, SumQueue: 2,
 			FirstDrops: facts.Some[uint32](7), LastDrops: facts.Some[uint32](9), FullAtEnd: true,
 		},
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(facts.Opt[uint32]{})); diff != "" {
 		t.Errorf("watches (-want +got):\n%s", diff)
+	}
+}
+
+func TestWatchSpells(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		queues []uint32 // of a listener with a limit of 8
+		want   int
+	}{
+		{"never full", []uint32{0, 8, 8, 0}, 0},
+		{"full throughout", []uint32{9, 9, 9}, 1},
+		{"full and drained twice", []uint32{0, 9, 9, 3, 9, 0}, 2},
+		{"hardly drained between", []uint32{9, 8, 9, 5, 9}, 1},
+		{"drained to half between", []uint32{9, 4, 9}, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			var w watches
+			for _, q := range tt.queues {
+				w.begin()
+				w.see(1, q, 8, facts.Opt[uint32]{})
+			}
+			if got := w.list()[0].Spells; got != tt.want {
+				t.Errorf("got %d spells, want %d", got, tt.want)
+			}
+		})
 	}
 }
