@@ -191,8 +191,9 @@ func (c Conn) mayReset() bool {
 	switch c.State {
 	case facts.Established, facts.CloseWait, facts.FinWait1, facts.FinWait2:
 		return true
+	default:
+		return false
 	}
-	return false
 }
 
 // timerTrigger tells a timer with repeats left from the last one.

@@ -82,6 +82,7 @@ func (r *run) sequence(on Trigger, row Transition) {
 		if row.When == IfResending {
 			c.Resent++
 		}
+	default:
 	}
 }
 
@@ -121,6 +122,7 @@ func (r *run) reply(kind Reply) Segment {
 		out.Flags, out.Seq, out.Len = ACK|PSH, c.SndUna, c.SndUna.Distance(c.SndNxt)
 	case SendRST:
 		return r.reset()
+	default:
 	}
 	return out
 }

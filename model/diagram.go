@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
@@ -35,20 +36,11 @@ func edges() []edge {
 			out = append(out, edge{from: t.From.State, to: to})
 		}
 		label := t.label()
-		if !contains(out[i].labels, label) {
+		if !slices.Contains(out[i].labels, label) {
 			out[i].labels = append(out[i].labels, label)
 		}
 	}
 	return out
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 // label words a row for an arrow: "SYN / send SYN+ACK".
@@ -59,6 +51,7 @@ func (t Transition) label() string {
 		s += " of a cookie"
 	case IfReusable:
 		s += " with tcp_tw_reuse"
+	default:
 	}
 	if len(t.Send) > 0 {
 		parts := make([]string, len(t.Send))
@@ -105,8 +98,9 @@ func orderly(e edge) []string {
 		return []string{"timer (tcp_fin_timeout, orphans only)"}
 	case facts.Listen, facts.SynSent:
 		return []string{string(OnClose)}
+	default:
+		return nil
 	}
-	return nil
 }
 
 // Diagram returns the state diagram for a terminal of 80 columns.

@@ -70,8 +70,9 @@ func (n Node) String() string {
 	switch n.State {
 	case facts.SynRecv, facts.FinWait1, facts.FinWait2, facts.Closing, facts.LastAck:
 		return name + " (" + n.Object.String() + ")"
+	default:
+		return name
 	}
-	return name
 }
 
 // StateName returns a state as the RFC and the tools write it: FIN_WAIT2.
@@ -95,8 +96,9 @@ func (n Node) synchronized() bool {
 		return false
 	case facts.SynRecv:
 		return n.Object == OwnedSocket
+	default:
+		return n.Object != TimeWaitObject
 	}
-	return n.Object != TimeWaitObject
 }
 
 // counted reports whether CurrEstab counts a connection in this state.

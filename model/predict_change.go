@@ -184,7 +184,6 @@ type fixedEffect struct {
 
 func anyValue(int64) bool   { return true }
 func zero(v int64) bool     { return v == 0 }
-func nonZero(v int64) bool  { return v != 0 }
 func oneOrTwo(v int64) bool { return v == 1 || v == 2 }
 
 // fixedEffects holds the parameters that are gone or inert, and the values

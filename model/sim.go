@@ -227,6 +227,7 @@ func (s *sim) handle(e event) {
 	case evAccept:
 		s.accept()
 		return
+	default:
 	}
 	if c := &s.clients[e.id]; c.gen != e.gen || c.state == clientFree {
 		return // the client was done before the event came
@@ -242,6 +243,7 @@ func (s *sim) handle(e event) {
 		s.data(e.id)
 	case evGiveUp:
 		s.giveUp(e.id)
+	default:
 	}
 }
 

@@ -62,6 +62,7 @@ func (c *SimCounters) drop(names []Counter) {
 			c.ListenOverflows++
 		case CTCPReqQFullDrop:
 			c.ReqQFullDrop++
+		default:
 		}
 	}
 }

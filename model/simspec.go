@@ -150,8 +150,9 @@ func (a Arrivals) gap(r *rand.Rand) int64 {
 		return int64(a.Every)
 	case ConstantArrivals:
 		return int64(1e9 / a.PerSecond)
+	default:
+		return exponential(r, a.PerSecond)
 	}
-	return exponential(r, a.PerSecond)
 }
 
 // exponential returns the time to the next event of a Poisson process, in

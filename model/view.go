@@ -96,7 +96,9 @@ func (v *View) namespace(nw *facts.NamespaceWindow) Namespace {
 func probeOf(h facts.Host, windowGaps []facts.Gap, nw *facts.NamespaceWindow, values map[string]string) Probe {
 	p := Probe{Release: h.Kernel, Sysctls: map[string]bool{}, Counters: map[string]bool{}}
 	unread := slices.ContainsFunc(append(slices.Clone(windowGaps), nw.Gaps...),
-		func(g facts.Gap) bool { return g.Source == facts.SourceSettings || g.Source == facts.SourceHostSettings })
+		func(g facts.Gap) bool {
+			return g.Source == facts.SourceSettings || g.Source == facts.SourceHostSettings
+		})
 	for _, k := range SettingKeys() {
 		if _, has := values[k]; has || !unread && len(nw.Settings) > 0 {
 			p.Sysctls[k] = has

@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/tcpdoctor/tcpdoctor/sysctl"
@@ -81,9 +82,7 @@ func grown(p Profile) map[string]uint64 {
 // after returns the state once a plan is carried out.
 func after(st sysctl.State, p sysctl.Plan) sysctl.State {
 	raw := map[sysctl.Key]string{}
-	for k, v := range st.Raw {
-		raw[k] = v
-	}
+	maps.Copy(raw, st.Raw)
 	for _, c := range p.Changes {
 		raw[c.Key] = c.After
 	}

@@ -72,8 +72,9 @@ func (in Input) Example() string {
 		return "yes"
 	case PortSet:
 		return "30000-32767"
+	default:
+		return "2000"
 	}
-	return "2000"
 }
 
 // Parse reads a value as people write it. Negative numbers are no value of any
@@ -98,6 +99,7 @@ func (in Input) Parse(text string) (Value, error) {
 		if d, err := time.ParseDuration(text); err == nil && d >= 0 {
 			return Value{Number: d.Seconds()}, nil
 		}
+	default:
 	}
 	number, scale, ok := cutScale(text, in.Unit)
 	n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
@@ -137,8 +139,9 @@ func (in Input) variable(v Value) any {
 		return v.Number != 0
 	case PortSet:
 		return v.Text
+	default:
+		return v.Number
 	}
-	return v.Number
 }
 
 // Format writes a value as people do.
@@ -162,8 +165,9 @@ func (in Input) Format(v Value) string {
 		return scaled(v.Number, 1024, binarySuffixes())
 	case PerSecond:
 		return strconv.FormatFloat(v.Number, 'f', -1, 64) + "/s"
+	default:
+		return strconv.FormatFloat(v.Number, 'f', -1, 64)
 	}
-	return strconv.FormatFloat(v.Number, 'f', -1, 64)
 }
 
 // binarySuffixes are those of bytes.

@@ -178,8 +178,9 @@ func reasonOf(r sysctl.Reason) SkipReason {
 		return SkippedHigher
 	case sysctl.RefusedHost:
 		return SkippedHost
+	default:
+		return SkippedRefused
 	}
-	return SkippedRefused
 }
 
 // bare takes the name of the parameter off a message that begins with it.
@@ -188,8 +189,8 @@ func bare(text string, k sysctl.Key) string {
 	if !ok {
 		return text
 	}
-	if i := strings.Index(rest, ": "); i >= 0 && !strings.Contains(rest[:i], " ") {
-		return rest[i+2:]
+	if before, after, ok := strings.Cut(rest, ": "); ok && !strings.Contains(before, " ") {
+		return after
 	}
 	return text
 }

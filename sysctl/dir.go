@@ -45,6 +45,7 @@ func (e *KeyError) Error() string {
 		why = "the parameter tree is mounted read-only: "
 	case FailedRefused:
 		why = "the kernel refuses the value: "
+	default:
 	}
 	return fmt.Sprintf("sysctl: %s %s: %s%v", e.Op, e.Key, why, e.Err)
 }
@@ -57,8 +58,7 @@ func keyError(k Key, op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var path *fs.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		err = path.Err
 	}
 	kind := FailedOther

@@ -152,6 +152,7 @@ func (s Spec) taken(text, before string) (string, bool) {
 	case TypeString, TypeWords, TypePorts:
 		v, err := s.Normalise(text)
 		return v, err == nil && (v != "" || s.Type == TypePorts)
+	default:
 	}
 	want := max(1, len(s.Fields))
 	words := strings.Fields(text)

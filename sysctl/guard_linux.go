@@ -99,7 +99,7 @@ func (j *Journal) awaitGuard(ctx context.Context, id string, limit time.Duration
 		}
 		select {
 		case err := <-ended:
-			return fmt.Errorf("sysctl: guard: it ended at once: %v", err)
+			return fmt.Errorf("sysctl: guard: it ended at once: %v", err) //nolint:errorlint // nil where its exit code was 0
 		case <-ctx.Done():
 			return fmt.Errorf("sysctl: guard: %w", ctx.Err())
 		case <-deadline.C:

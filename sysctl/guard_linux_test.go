@@ -210,8 +210,7 @@ func (b *bench) childWith(mode string, step int64) bool {
 	cmd := exec.CommandContext(ctx, "/proc/self/exe")
 	cmd.Env = append(append(os.Environ(), b.env...), childEnv+"="+mode, fmt.Sprintf("%s=%d", childStep, step))
 	err := cmd.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		status, ok := exit.Sys().(syscall.WaitStatus)
 		return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 	}

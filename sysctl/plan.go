@@ -276,6 +276,7 @@ func (s Spec) meet(w Want, now string) (string, error) {
 			return "", err
 		}
 		return want.union(have).String(), nil
+	default:
 	}
 	numbers, err := s.Numbers(now)
 	if err != nil {

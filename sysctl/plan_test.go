@@ -2,6 +2,7 @@ package sysctl
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -165,9 +166,7 @@ func TestPlanProperties(t *testing.T) {
 		wants := rapid.SliceOfN(rapid.Custom(drawPlanWant), 1, 8).Draw(t, "wants")
 		p := NewPlan(wants, st)
 		after := State{Env: env, Initial: true, Raw: map[Key]string{}}
-		for k, v := range st.Raw {
-			after.Raw[k] = v
-		}
+		maps.Copy(after.Raw, st.Raw)
 		for _, c := range p.Changes {
 			s, _ := Lookup(c.Key)
 			if err := s.Check(c.After); err != nil {

@@ -269,6 +269,7 @@ func sideEffects(k Key) []sideEffect {
 			}
 			return strings.TrimSpace(before + " " + written)
 		}}}
+	default:
 	}
 	// An IPv4 default goes at once to every interface whose own value nobody has ever
 	// written. Which those are cannot be seen, so it may or may not happen.

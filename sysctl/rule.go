@@ -1,5 +1,7 @@
 package sysctl
 
+import "strings"
+
 // Default is a value that the kernel itself would have chosen.
 type Default struct {
 	// Value is in the normalised form that [Spec.Normalise] returns.
@@ -45,11 +47,12 @@ type step struct {
 // stepped is the rule of a default that changed from first, in the order of the
 // steps given.
 func stepped(first string, steps ...step) Rule {
-	text := first
+	var text strings.Builder
+	text.WriteString(first)
 	for _, s := range steps {
-		text += "; " + s.value + " " + s.when.String()
+		text.WriteString("; " + s.value + " " + s.when.String())
 	}
-	return Rule{Text: text, value: func(e Env) (Default, bool) {
+	return Rule{Text: text.String(), value: func(e Env) (Default, bool) {
 		value := first
 		for _, s := range steps {
 			switch s.when.At(e.Kernel) {
@@ -57,6 +60,7 @@ func stepped(first string, steps ...step) Rule {
 				return Default{}, false
 			case Yes:
 				value = s.value
+			default:
 			}
 		}
 		return Default{value, true}, true

@@ -263,6 +263,7 @@ func (s Spec) Exists(r Release) Truth {
 			return No
 		case Unknown:
 			return Unknown
+		default:
 		}
 	}
 	return s.Added.At(r)
@@ -291,8 +292,9 @@ func (s Spec) ScopeAt(r Release) (Scope, bool) {
 		return s.Scope, true
 	case No:
 		return ScopeHost, true
+	default:
+		return 0, false
 	}
-	return 0, false
 }
 
 // FieldIndex returns the position of a vector's element, named or numbered from

@@ -22,7 +22,6 @@ var (
 	boolRange  = Range{0, 1}
 	byteRange  = Range{0, 255}
 	countRange = Range{0, math.MaxInt32}
-	someRange  = Range{1, math.MaxInt32}
 )
 
 var groupCore = Group{Name: "core", Title: "Sockets and devices (net.core)", Specs: []Spec{

@@ -19,6 +19,7 @@ var synBacklogDefault = computed("established-hash buckets / 128 (/ 256 to 4.15)
 		return Default{}, false
 	case No:
 		div = 256
+	default:
 	}
 	return Default{strconv.FormatUint(max(128, buckets/div), 10), true}, true
 })

@@ -34,6 +34,7 @@ func (s Spec) Normalise(raw string) (string, error) {
 			return "", fmt.Errorf("sysctl: %s: %w", s.Key, err)
 		}
 		return set.String(), nil
+	default:
 	}
 	n, err := s.Numbers(raw)
 	if err != nil {
@@ -96,6 +97,7 @@ func (s Spec) Check(value string) error {
 	case TypePorts:
 		_, err := s.Normalise(value)
 		return err
+	default:
 	}
 	n, err := s.Numbers(value)
 	if err != nil {
