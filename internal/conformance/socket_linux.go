@@ -198,8 +198,7 @@ func errnoOf(err error) Errno {
 	if err == nil {
 		return ""
 	}
-	var code unix.Errno
-	if errors.As(err, &code) {
+	if code, ok := errors.AsType[unix.Errno](err); ok {
 		return Errno(unix.ErrnoName(code))
 	}
 	return Errno(err.Error())
