@@ -1,0 +1,244 @@
+package prediction
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tcpdoctor/tcpdoctor/facts"
+	"github.com/tcpdoctor/tcpdoctor/internal/lab"
+	"github.com/tcpdoctor/tcpdoctor/model"
+)
+
+// parallelDefault is how many trials go on at a time. Nearly all of their time is
+// waiting.
+const parallelDefault = 12
+
+// Options are the particulars of [Run]. The zero value runs everything.
+type Options struct {
+	// Parallel is how many trials go on at a time; 0 stands for 12.
+	Parallel int
+	// Only limits the run to trials whose name holds this text.
+	Only string
+	// Progress is called after each trial, from one goroutine at a time; may
+	// be nil.
+	Progress func(done, total int, r Result)
+}
+
+// Result is what has come of one trial in one family.
+type Result struct {
+	Trial  Trial
+	Family lab.Family
+	// Predicted is what the model said before the change.
+	Predicted model.Effect
+	// Observed is the verdict of the measurements, and Harms what it rests on.
+	Observed model.Verdict
+	Harms    []Harm
+	// Restarted tells that the application was restarted because the change
+	// alone moved nothing.
+	Restarted bool
+	// Numbers are the figures beside their measurements.
+	Numbers []Number
+	// Kernel is the release it was tried on.
+	Kernel string
+	// Took is how long it lasted.
+	Took time.Duration
+	// Err is why the trial broke off; nil where it did not.
+	Err error
+}
+
+// Right reports whether the verdict predicted is the one observed.
+func (r Result) Right() bool { return r.Err == nil && r.Predicted.Verdict == r.Observed }
+
+// Name tells the result from all others.
+func (r Result) Name() string { return r.Trial.Name + "/" + r.Family.String() }
+
+// job is one trial in one family.
+type job struct {
+	index  int
+	trial  Trial
+	family lab.Family
+}
+
+// Run tries all trials on the running kernel and returns their results in the order
+// of [All]. It takes root, or a user namespace as made by `unshare -rn`; the program
+// must have called [lab.Main]. The error is for what prevents the trials as a whole,
+// for instance a missing privilege, which wraps [os.ErrPermission].
+func Run(ctx context.Context, o Options) ([]Result, error) {
+	var jobs []job
+	for _, t := range All() {
+		t = t.complete()
+		for _, f := range t.Families {
+			if strings.Contains(t.Name+"/"+f.String(), o.Only) {
+				jobs = append(jobs, job{len(jobs), t, f})
+			}
+		}
+	}
+	if len(jobs) == 0 {
+		return nil, fmt.Errorf("prediction: no trial has %q in its name", o.Only)
+	}
+	bench, err := lab.NewBench()
+	if err != nil {
+		return nil, fmt.Errorf("prediction: %w", err)
+	}
+	if err := bench.Close(); err != nil {
+		return nil, fmt.Errorf("prediction: %w", err)
+	}
+	results := runAll(ctx, o, jobs)
+	if ctx.Err() != nil {
+		return results, fmt.Errorf("prediction: run: %w", context.Cause(ctx))
+	}
+	return results, nil
+}
+
+// runAll runs the jobs, so many at a time and the longest first.
+func runAll(ctx context.Context, o Options, jobs []job) []Result {
+	if o.Parallel <= 0 {
+		o.Parallel = parallelDefault
+	}
+	results := make([]Result, len(jobs))
+	slices.SortStableFunc(jobs, func(a, b job) int { return int(b.trial.takes() - a.trial.takes()) })
+	queue := make(chan job)
+	var workers sync.WaitGroup
+	var mu sync.Mutex
+	done := 0
+	for range min(o.Parallel, len(jobs)) {
+		workers.Go(func() {
+			for j := range queue {
+				got := try(ctx, j.trial, j.family)
+				mu.Lock()
+				results[j.index] = got
+				done++
+				if o.Progress != nil {
+					o.Progress(done, len(jobs), got)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	for _, j := range jobs {
+		select {
+		case queue <- j:
+		case <-ctx.Done():
+			results[j.index] = Result{Trial: j.trial, Family: j.family, Err: context.Cause(ctx)}
+		}
+	}
+	close(queue)
+	workers.Wait()
+	return results
+}
+
+// tooLong is by how much a trial may exceed the time it is said to take.
+const tooLong = 90 * time.Second
+
+// errTooLong is why a trial is broken off.
+var errTooLong = errors.New("prediction: it takes too long")
+
+// try does one trial.
+func try(ctx context.Context, t Trial, f lab.Family) (r Result) {
+	r = Result{Trial: t, Family: f}
+	began := time.Now()
+	defer func() { r.Took = time.Since(began) }()
+	ctx, stop := context.WithTimeoutCause(ctx, t.takes()+tooLong, errTooLong)
+	defer stop()
+	ctx, cancel := context.WithCancelCause(ctx)
+	s, err := newScene(f, cancel)
+	if err != nil {
+		r.Err = err
+		return r
+	}
+	r.carryOut(ctx, s)
+	s.mu.Lock()
+	r.Err = s.err
+	s.mu.Unlock()
+	if err := s.close(); r.Err == nil && err != nil {
+		r.Err = err
+	}
+	return r
+}
+
+// carryOut predicts, makes the change, measures and judges.
+func (r *Result) carryOut(ctx context.Context, s *Scene) {
+	t, l := r.Trial, r.Trial.Load
+	l.Start(ctx, s)
+	s.Pause(ctx, l.Warm)
+	s.prepare(ctx, l)
+	before := s.sample(ctx, l)
+	if before == nil {
+		return
+	}
+	r.Kernel = before.Window.Host.Kernel
+	r.Predicted = t.Change.predict(before.View(), s.Port)
+
+	s.prepare(ctx, l)
+	t.Change.make(ctx, s, l.Judged)
+	s.Pause(ctx, t.Settle)
+	after := s.sample(ctx, l)
+	if after == nil {
+		return
+	}
+	last := after
+	r.Observed, r.Harms = Observe(l.Subject.Harms, before, after, nil)
+	if !moved(r.Harms) && !t.Change.Relisten {
+		restarted := s.restart(ctx, t)
+		if restarted == nil {
+			return
+		}
+		r.Restarted, last = true, restarted
+		r.Observed, r.Harms = Observe(l.Subject.Harms, before, after, restarted)
+	}
+	r.Numbers = compare(t, r.Predicted, before, last)
+}
+
+func (s *Scene) prepare(ctx context.Context, l Load) {
+	if l.Prepare != nil && !s.Failed() {
+		l.Prepare(ctx, s)
+	}
+}
+
+// restart has the application act, and measures once more.
+func (s *Scene) restart(ctx context.Context, t Trial) *Sample {
+	if t.Load.Restart != nil {
+		t.Load.Restart(ctx, s)
+	} else {
+		s.Relisten(ctx)
+	}
+	s.prepare(ctx, t.Load)
+	s.Pause(ctx, t.Settle)
+	return s.sample(ctx, t.Load)
+}
+
+// predict asks the model.
+func (c Change) predict(n *model.Namespace, port uint16) model.Effect {
+	if c.Key != "" {
+		return model.Predict(n, model.Change{Key: c.Key, Value: c.Value, Relisten: c.Relisten})
+	}
+	var listener *model.Listener
+	for i := range n.Listeners {
+		if n.Listeners[i].Local.Port() == port {
+			listener = &n.Listeners[i]
+		}
+	}
+	change := model.AcceptChange{Relisten: c.Relisten}
+	if c.Backlog != 0 {
+		change.Backlog = facts.Some(c.Backlog)
+	}
+	return model.PredictAccept(n.AcceptLoad(listener), change)
+}
+
+// make carries the change out.
+func (c Change) make(ctx context.Context, s *Scene, judged lab.Side) {
+	if c.Key != "" {
+		s.Set(judged, c.Key, c.Value)
+	}
+	if c.Backlog != 0 {
+		s.SetBacklog(c.Backlog)
+	}
+	if c.Relisten {
+		s.Relisten(ctx)
+	}
+}
