@@ -98,7 +98,7 @@ type FinWait2Load struct {
 func PredictFinTimeout(l FinWait2Load, before, after time.Duration) Effect {
 	was, is := finWait2Seconds(before), finWait2Seconds(after)
 	n := float64(l.Orphans)
-	expected := n * is / max(was, 1e-9)
+	expected := n * is / was
 	if l.OrphansPerSecond > 0 {
 		expected = l.OrphansPerSecond * is
 	}

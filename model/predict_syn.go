@@ -16,7 +16,8 @@ type SynLoad struct {
 	SynackRetries int
 	Timestamps    bool
 	// UnansweredPerSecond is the rate of SYNs whose SYN-ACK nobody answers,
-	// CompletedPerSecond the rate of handshakes that come to an end.
+	// CompletedPerSecond the rate of handshakes that come to an end, or would
+	// if their SYN were not refused.
 	UnansweredPerSecond, CompletedPerSecond float64
 	// RoundTripSeconds is how long a client takes to answer, 0 if unknown.
 	RoundTripSeconds float64
@@ -76,26 +77,26 @@ func (l SynLoad) Steady(d Dialect) HalfOpenState {
 		return s
 	}
 	s.Entries = float64(s.Capacity)
-	admitted := s.Entries / max(s.LifeSeconds, 1e-9)
+	admitted := s.Entries / s.LifeSeconds
 	refused := max(0, rate+l.CompletedPerSecond-admitted)
 	if l.Syncookies != 0 {
 		s.CookiesPerS = refused
 		return s
 	}
 	s.DropsPerSec = refused
-	s.LegitRefused = refused * l.CompletedPerSecond / max(rate+l.CompletedPerSecond, 1e-9)
+	s.LegitRefused = refused * l.CompletedPerSecond / (rate + l.CompletedPerSecond)
 	return s
 }
 
 // defaultRTOMax is the longest SYN-ACK timeout where tcp_rto_max_ms is not known.
 const defaultRTOMax = 120 * time.Second
 
+// hardly is the share of what is wrong that must go away for a change to help.
+const hardly = 0.8
+
 // PredictSyn returns what a change would do about a half-open queue that is
 // full, by a flood or by slow clients.
 func PredictSyn(l SynLoad, c SynChange, d Dialect) Effect {
-	if e, done := predictSynHazards(l, c); done {
-		return e
-	}
 	after := l
 	after.Syncookies = c.Syncookies.Or(l.Syncookies)
 	after.MaxSynBacklog = c.MaxSynBacklog.Or(l.MaxSynBacklog)
@@ -103,6 +104,9 @@ func PredictSyn(l SynLoad, c SynChange, d Dialect) Effect {
 	after.Limit = c.Limit.Or(l.Limit)
 	was, is := l.Steady(d), after.Steady(d)
 	figures := synFigures(l, was, is)
+	if e, done := predictSynHazards(l, c, figures); done {
+		return e
+	}
 	if c.MaxSynBacklog.Known() && after.Syncookies != 0 && !c.Limit.Known() && !c.Syncookies.Known() {
 		return effect(NoEffect, "while tcp_syncookies is on the kernel does not consult tcp_max_syn_backlog; the listen backlog bounds the half-open queue", figures...)
 	}
@@ -120,7 +124,7 @@ func PredictSyn(l SynLoad, c SynChange, d Dialect) Effect {
 		return effect(NoEffect, "the half-open queue is not full", figures...)
 	case c.Limit.Known() && !c.Relisten:
 		return effect(NeedsRestart, "a listener keeps the limit of its last listen() call until the application calls it again", figures...)
-	case is.DropsPerSec >= 0.95*was.DropsPerSec && l.UnansweredPerSecond > 0 && is.CookiesPerS >= 0.95*was.CookiesPerS:
+	case is.DropsPerSec >= hardly*was.DropsPerSec && l.UnansweredPerSecond > 0 && is.CookiesPerS >= hardly*was.CookiesPerS:
 		return effect(NoEffect, "the flood fills the longer queue as well", figures...)
 	default:
 		return effect(Helps, "more handshakes may be under way at once", figures...)
@@ -145,13 +149,13 @@ func synFigures(l SynLoad, was, is HalfOpenState) []Figure {
 }
 
 // predictSynHazards answers the changes that are wrong whatever the load.
-func predictSynHazards(l SynLoad, c SynChange) (Effect, bool) {
+func predictSynHazards(l SynLoad, c SynChange, figures []Figure) (Effect, bool) {
 	if k, ok := c.Syncookies.Get(); ok && k != l.Syncookies {
 		switch {
 		case k == 0:
-			return effect(Harmful, "without cookies a full half-open queue refuses every new client"), true
+			return effect(Harmful, "without cookies a full half-open queue refuses every new client", figures...), true
 		case k == 2:
-			return effect(Harmful, "every connection would be made by cookie: no entry is kept, the SYN-ACK is never repeated, and options are lost where the client has no timestamps"), true
+			return effect(Harmful, "every connection would be made by cookie: no entry is kept, the SYN-ACK is never repeated, and options are lost where the client has no timestamps", figures...), true
 		}
 	}
 	if t, ok := c.Timestamps.Get(); ok && !t && l.Timestamps {

@@ -72,18 +72,18 @@ var acceptFullRules = []acceptFullRule{
 	{ArrivalCookieACK, true, AcceptOutcome{Dropped: true, Counters: []Counter{CSyncookiesRecv, CListenOverflows, CListenDrops}, ListenerDrops: 1}},
 }
 
-// acceptRoomRules is what happens to the same arrivals while there is room. A
-// SYN with room goes on to the SYN queue's own rules ([SynQueue.Decide]).
-var acceptRoomRules = []acceptFullRule{
-	{ArrivalSYN, false, AcceptOutcome{RequestStays: true}},
-	{ArrivalStoredACK, false, AcceptOutcome{Child: true, Counters: []Counter{CPassiveOpens, CCurrEstabPlus}}},
-	{ArrivalCookieACK, false, AcceptOutcome{Child: true, Counters: []Counter{CSyncookiesRecv, CPassiveOpens, CCurrEstabPlus}}},
+// acceptRoom is what happens to each arrival while there is room. A SYN goes on
+// to the SYN queue's own rules ([SynQueue.Decide]).
+var acceptRoom = [...]AcceptOutcome{
+	ArrivalSYN:       {RequestStays: true},
+	ArrivalStoredACK: {Child: true, Counters: []Counter{CPassiveOpens, CCurrEstabPlus}},
+	ArrivalCookieACK: {Child: true, Counters: []Counter{CSyncookiesRecv, CPassiveOpens, CCurrEstabPlus}},
 }
 
 // Arrive returns what the kernel does with an arrival at this queue.
 func (q AcceptQueue) Arrive(a AcceptArrival) AcceptOutcome {
 	if !q.Full() {
-		return acceptRoomRules[a].outcome
+		return acceptRoom[a]
 	}
 	for _, r := range acceptFullRules {
 		if r.arrival == a && r.abort == q.AbortOnOverflow {

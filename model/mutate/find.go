@@ -7,6 +7,7 @@ import (
 	"go/types"
 	"sort"
 	"strconv"
+	"strings"
 )
 
 // flipped is what each comparison is changed to: by one where it orders.
@@ -60,6 +61,10 @@ func (s *source) neighbours() map[types.Object]string {
 			if other := list[(i+1)%len(list)]; other != obj {
 				out[obj] = other.Name()
 			}
+			// The wildcard of a state covers its objects: take the one behind it.
+			if next := list[(i+2)%len(list)]; strings.HasSuffix(out[obj], "Any") && next != obj {
+				out[obj] = next.Name()
+			}
 		}
 	}
 	return out
@@ -84,6 +89,10 @@ func (f *finder) visit(n ast.Node) bool {
 		}
 	case *ast.CompositeLit:
 		f.elements(n)
+	case *ast.CallExpr:
+		return !f.plumbing(n)
+	case *ast.ReturnStmt:
+		return !f.fails(n)
 	case *ast.BasicLit:
 		f.number(n)
 	case *ast.BinaryExpr:
@@ -104,6 +113,30 @@ func (f *finder) elements(n *ast.CompositeLit) {
 			f.skips[kv.Key] = true
 		}
 	}
+}
+
+// plumbing reports whether a call's numbers say nothing about the model: bases
+// and precisions of strconv, sizes of make, texts of errors.
+func (f *finder) plumbing(call *ast.CallExpr) bool {
+	switch fun := call.Fun.(type) {
+	case *ast.Ident:
+		return fun.Name == "make"
+	case *ast.SelectorExpr:
+		x, ok := fun.X.(*ast.Ident)
+		return ok && (x.Name == "strconv" || x.Name == "fmt")
+	}
+	return false
+}
+
+// fails reports whether a return statement returns an error: what comes with
+// it means nothing.
+func (f *finder) fails(ret *ast.ReturnStmt) bool {
+	if len(ret.Results) < 2 {
+		return false
+	}
+	last := ret.Results[len(ret.Results)-1]
+	t := f.info.Types[last].Type
+	return t != nil && types.Identical(t, types.Universe.Lookup("error").Type())
 }
 
 // constants collects the numbers of constant declarations, which need a build
@@ -149,8 +182,8 @@ func (f *finder) number(lit *ast.BasicLit) {
 		return
 	}
 	name, ok := f.typeName(lit)
-	if !ok {
-		return
+	if !ok || name == "time.Duration" && constant.Sign(f.info.Types[lit].Value) == 0 {
+		return // a nanosecond is no unit of the model
 	}
 	first := len(f.all) + 1
 	after := ""
