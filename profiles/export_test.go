@@ -163,3 +163,23 @@ func TestAftercare(t *testing.T) {
 		t.Errorf("got %d lines, want 6, none for tcp_fin_timeout: %q", len(got), got)
 	}
 }
+
+// What a profile exports is not what lint warns of, but for settings whose price
+// the profile names.
+func TestExportPassesLint(t *testing.T) {
+	t.Parallel()
+	st := host("6.18.44", 16*gib)
+	for _, p := range load(t).All() {
+		var b bytes.Buffer
+		if err := writeSysctlD(&b, document(t, st, p.Name)); err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range sysctl.Lint([]sysctl.ConfFile{{Path: p.Name, Text: b.String()}}, sysctl.LintOptions{Env: st.Env}) {
+			// A host with little memory is given small buffers on purpose.
+			if p.Name == "memory-constrained" && i.Rule == "below-default" {
+				continue
+			}
+			t.Errorf("%s", i)
+		}
+	}
+}
