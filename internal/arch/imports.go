@@ -63,7 +63,8 @@ func table() map[string]allowed {
 		"internal/conformance": {
 			project: []string{"facts", "model", "sockdiag", "internal/lab", "internal/netns"}, outside: []string{gopacket, xSys},
 		},
-		"cmd/tcpdoctor": {project: []string{"..."}, outside: []string{cobra, pflag, viper, bubbletea, xTerm}},
+		"internal/selftest": {project: []string{"model", "rules", "sockdiag", "internal/lab", "internal/netns"}},
+		"cmd/tcpdoctor":     {project: []string{"..."}, outside: []string{cobra, pflag, viper, bubbletea, xTerm}},
 
 		// Tools of the repository itself; no other package may import them.
 		"internal/arch":    {},

@@ -3,14 +3,13 @@ package lab_test
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/tcpdoctor/tcpdoctor/internal/lab"
 	"github.com/tcpdoctor/tcpdoctor/internal/netns"
+	"github.com/tcpdoctor/tcpdoctor/internal/selftest"
 	"github.com/tcpdoctor/tcpdoctor/model"
 	"github.com/tcpdoctor/tcpdoctor/rules"
 	"github.com/tcpdoctor/tcpdoctor/sockdiag"
@@ -33,7 +32,7 @@ func TestDiagnose(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/%s", f.Name, family), func(t *testing.T) {
 					r := start(t, f, lab.Options{Family: family})
 					res := diagnose(t, r.Server, r.Client)
-					check(t, r, res)
+					check(t, res, r)
 				})
 			})
 		}
@@ -67,77 +66,22 @@ func diagnose(t *testing.T, in ...*netns.Handle) rules.Result {
 	return rules.Eval(model.NewView(w), rules.Options{})
 }
 
-func urgent(all []rules.Finding) []rules.Finding {
-	return slices.DeleteFunc(slices.Clone(all), func(f rules.Finding) bool { return f.Severity.Rank() < rules.Warning.Rank() })
-}
-
-// check wants the fault found on its culprit, and nothing that is not true.
-func check(t *testing.T, r *lab.Running, res rules.Result) {
+// check wants each fault found once, on its culprit, and nothing that is not
+// true.
+func check(t *testing.T, res rules.Result, running ...*lab.Running) {
 	t.Helper()
-	e := r.Fault.Expect
-	found := 0
-	for _, f := range urgent(res.Findings) {
-		switch {
-		case !r.Fault.Harmless && f.ID == e.ID && isAbout(f, r):
-			found++
-			checkCulprit(t, r, f)
-		case slices.Contains(e.Also, f.ID):
-		default:
-			t.Errorf("also found %s", describe(f))
+	var wanted []selftest.Wanted
+	for _, r := range running {
+		wanted = append(wanted, selftest.WantedOf(r))
+	}
+	verdicts, stray := selftest.Judge(res.Findings, wanted...)
+	for i, v := range verdicts {
+		for _, p := range v.Problems {
+			t.Errorf("%s: %s; unknown: %v", running[i].Fault.Name, p, res.Unknown)
 		}
 	}
-	if !r.Fault.Harmless && found != 1 {
-		t.Errorf("found %d times, want once; unknown: %v", found, res.Unknown)
-	}
-}
-
-// isAbout reports whether a finding is about the culprit's namespace.
-func isAbout(f rules.Finding, r *lab.Running) bool {
-	return f.Netns.Inode == culpritNamespace(r).ID().Inode
-}
-
-func culpritNamespace(r *lab.Running) *netns.Handle {
-	if r.Fault.Expect.Culprit == lab.ClientSide {
-		return r.Client
-	}
-	return r.Server
-}
-
-func checkCulprit(t *testing.T, r *lab.Running, f rules.Finding) {
-	t.Helper()
-	e := r.Fault.Expect
-	pid := r.ServerPID
-	if e.Culprit == lab.ClientSide {
-		pid = r.ClientPID
-	}
-	if f.Cause != e.Cause || f.Severity.Rank() < rules.Severity(e.Severity).Rank() {
-		t.Errorf("got cause %q at %s, want %q at least at %s: %s", f.Cause, f.Severity, e.Cause, e.Severity, describe(f))
-	}
-	if f.Subject.Port != r.Port && f.Subject.PeerPort != r.Port {
-		t.Errorf("got port %d, peer port %d, want %d: %s", f.Subject.Port, f.Subject.PeerPort, r.Port, describe(f))
-	}
-	if pid != 0 && f.Subject.PID != pid {
-		t.Errorf("got pid %d, want %d: %s", f.Subject.PID, pid, describe(f))
-	}
-	if cookie := culpritNamespace(r).ID().Cookie; f.Netns.Cookie != cookie {
-		t.Errorf("got namespace %d, want %d: %s", f.Netns.Cookie, cookie, describe(f))
-	}
-	checkAdvice(t, f)
-}
-
-// checkAdvice holds what must be true of the advice on a live host.
-func checkAdvice(t *testing.T, f rules.Finding) {
-	t.Helper()
-	if len(f.Prescriptions) == 0 {
-		t.Errorf("no advice: %s", describe(f))
-	}
-	for _, p := range f.Prescriptions {
-		if f.ID == "close-wait-leak" && p.Kind == rules.PrescribeSysctl {
-			t.Errorf("advises %s against CLOSE_WAIT", p.Key)
-		}
-		if f.Cause == "application-backlog" && strings.Contains(p.Text, "somaxconn") && p.Effect.Verdict == model.Helps {
-			t.Errorf("says that somaxconn helps where the application's backlog binds: %+v", p)
-		}
+	for _, f := range stray {
+		t.Errorf("also found %s", describe(f))
 	}
 }
 

@@ -1,11 +1,9 @@
 package lab_test
 
 import (
-	"slices"
 	"testing"
 
 	"github.com/tcpdoctor/tcpdoctor/internal/lab"
-	"github.com/tcpdoctor/tcpdoctor/rules"
 )
 
 // TestSeveralFaults makes several faults in the same two namespaces and wants
@@ -38,7 +36,7 @@ func TestSeveralFaults(t *testing.T) {
 				running = append(running, start(t, find(t, name), lab.Options{Bench: bench, Size: c.size[name]}))
 			}
 			res := diagnose(t, bench.Server, bench.Client)
-			wantEach(t, res, running...)
+			check(t, res, running...)
 		})
 	}
 }
@@ -63,7 +61,7 @@ func TestCrowd(t *testing.T) {
 					t.Errorf("clean up: %v", err)
 				}
 			})
-			wantEach(t, diagnose(t, crowd.Namespaces...), crowd.Running)
+			check(t, diagnose(t, crowd.Namespaces...), crowd.Running)
 		})
 	}
 }
@@ -75,25 +73,4 @@ func find(t *testing.T, name string) lab.Fault {
 		t.Fatalf("the lab has no fault %q", name)
 	}
 	return f
-}
-
-// wantEach wants every fault found once, on its culprit, and nothing else.
-func wantEach(t *testing.T, res rules.Result, running ...*lab.Running) {
-	t.Helper()
-	rest := urgent(res.Findings)
-	for _, r := range running {
-		i := slices.IndexFunc(rest, func(f rules.Finding) bool { return f.ID == r.Fault.Expect.ID && isAbout(f, r) })
-		if i < 0 {
-			t.Errorf("%s was not found; unknown: %v", r.Fault.Name, res.Unknown)
-			continue
-		}
-		checkCulprit(t, r, rest[i])
-		rest = slices.Delete(rest, i, i+1)
-	}
-	for _, f := range rest {
-		expected := slices.ContainsFunc(running, func(r *lab.Running) bool { return slices.Contains(r.Fault.Expect.Also, f.ID) })
-		if !expected {
-			t.Errorf("also found %s", describe(f))
-		}
-	}
 }
