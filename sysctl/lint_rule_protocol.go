@@ -100,6 +100,8 @@ var lintHazard = LintRule{
 			i := Issue{Severity: SeverityWarning, Message: h.Why}
 			if h.Risk == RiskDangerous {
 				i.Severity = SeverityError
+			} else if l.ours {
+				return // a price that a profile names and somebody chose
 			}
 			p.add(l, i)
 			return
