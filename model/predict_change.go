@@ -148,7 +148,8 @@ func predictSomaxconn(n *Namespace, c Change, after Settings) Effect {
 	accept := PredictAccept(load, AcceptChange{Somaxconn: facts.Some(after.Somaxconn), Relisten: c.Relisten})
 	syn := n.SynLoad(l)
 	full := HalfOpenCapacity(int(l.Limit), n.Settings.MaxSynBacklog, n.Settings.Syncookies, false, n.Dialect)
-	if accept.Verdict != NoEffect || load.DropsPerSecond > 0 || syn.HalfOpen < full || int(l.Limit) < n.Settings.Somaxconn {
+	refuses := syn.DropsPerSecond > 0 || syn.HalfOpen >= full
+	if accept.Verdict != NoEffect || load.DropsPerSecond > 0 || !refuses || int(l.Limit) < n.Settings.Somaxconn {
 		return accept
 	}
 	return PredictSyn(syn, SynChange{Limit: facts.Some(after.Somaxconn), Relisten: c.Relisten}, n.Dialect)

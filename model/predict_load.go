@@ -83,18 +83,42 @@ func (n *Namespace) SynLoad(l *Listener) SynLoad {
 	if own, known := l.Drops(); known {
 		load.DropsPerSecond = min(load.DropsPerSecond, n.PerSecond(own))
 	}
-	load.CompletedPerSecond, _ = n.Rate(string(CPassiveOpens))
 	sent, _ := n.Rate(string(CSyncookiesSent))
 	received, _ := n.Rate(string(CSyncookiesRecv))
+	opened, _ := n.Rate(string(CPassiveOpens))
 	// What is stored and not answered leaves by its timer; in the steady state
 	// as many come. The life is the pruned one where pruning applies.
 	life := SynAckSchedule(s.SynackRetries, s.rtoMax()).Death
 	if load.HalfOpen > PruneThreshold(load.Limit) {
 		life = SynAckSchedule(min(s.SynackRetries, PruneFloor), s.rtoMax()).Death
 	}
-	stored := float64(load.HalfOpen) / life.Seconds()
-	load.UnansweredPerSecond = stored + max(0, sent-received) + load.DropsPerSecond
+	completed := max(0, opened-received)
+	unanswered, answering := l.halfOpenKinds(n.Start != nil, completed, life.Seconds())
+	if completed > 0 {
+		load.RoundTripSeconds = answering / completed
+	}
+	stored := unanswered / life.Seconds()
+	real := completed / max(completed+stored, 1e-9)
+	load.CompletedPerSecond = opened + load.DropsPerSecond*real
+	load.UnansweredPerSecond = stored + max(0, sent-received) + load.DropsPerSecond*(1-real)
 	return load
+}
+
+// halfOpenKinds splits a listener's half-open entries into those that nobody
+// answers and those that wait for a slow client. The SYN-ACK of the first is
+// repeated after a second, and of their life they spend the rest repeated; a slow
+// client has answered by then.
+func (l *Listener) halfOpenKinds(window bool, completedPerSecond, lifeSeconds float64) (unanswered, answering float64) {
+	const untilRepeat = 1.0
+	h := &l.HalfOpen
+	entries := float64(h.AtEnd)
+	repeated := float64(h.Retransmitted) * lifeSeconds / max(lifeSeconds-untilRepeat, 1e-9)
+	if window {
+		entries = float64(h.AtStart+h.AtEnd) / 2
+	}
+	group := float64(max(1, l.Group))
+	answering = min(max(0, entries-repeated)/group, completedPerSecond*untilRepeat)
+	return entries/group - answering, answering
 }
 
 // shortestOfPorts returns the destination with the largest share of its ports

@@ -73,12 +73,14 @@ func (l SynLoad) Steady(d Dialect) HalfOpenState {
 			s.LifeSeconds = min(full, max(floor, (s.Entries-answering)/rate))
 		}
 	}
-	if s.Entries <= float64(s.Capacity) {
+	wanted := s.Entries
+	if wanted <= float64(s.Capacity) {
 		return s
 	}
+	// A full queue admits whoever comes when a place is free, so that all
+	// kinds of SYN are refused in the same proportion.
 	s.Entries = float64(s.Capacity)
-	admitted := s.Entries / s.LifeSeconds
-	refused := max(0, rate+l.CompletedPerSecond-admitted)
+	refused := (rate + l.CompletedPerSecond) * (1 - s.Entries/wanted)
 	if l.Syncookies != 0 {
 		s.CookiesPerS = refused
 		return s
@@ -155,7 +157,7 @@ func predictSynHazards(l SynLoad, c SynChange, figures []Figure) (Effect, bool) 
 		case k == 0:
 			return effect(Harmful, "without cookies a full half-open queue refuses every new client", figures...), true
 		case k == 2:
-			return effect(Harmful, "every connection would be made by cookie: no entry is kept, the SYN-ACK is never repeated, and options are lost where the client has no timestamps", figures...), true
+			return effect(Harmful, "every connection would be made by cookie: no entry is kept, the SYN-ACK is never repeated, and options are lost where the client has no timestamps"), true
 		}
 	}
 	if t, ok := c.Timestamps.Get(); ok && !t && l.Timestamps {
