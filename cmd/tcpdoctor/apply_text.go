@@ -78,24 +78,25 @@ func (o *applyOptions) sheet() *sheet { return &sheet{w: o.io.Out, width: max(o.
 func (s *sheet) line(indent int, text string) {
 	room := max(s.width-indent, 20)
 	pad := strings.Repeat(" ", indent)
-	out := pad
+	var out strings.Builder
+	out.WriteString(pad)
 	used := 0
 	for i, word := range strings.Split(report.Clean(text), " ") {
 		n := utf8.RuneCountInString(word)
 		switch {
 		case i == 0:
 		case used+1+n > room && word != "":
-			out += "\n" + pad + "  "
+			out.WriteString("\n" + pad + "  ")
 			used = 2
 		default:
-			out += " "
+			out.WriteString(" ")
 			used++
 		}
-		out += word
+		out.WriteString(word)
 		used += n
 	}
 	if s.err == nil {
-		_, s.err = fmt.Fprintln(s.w, out)
+		_, s.err = fmt.Fprintln(s.w, out.String())
 	}
 }
 
