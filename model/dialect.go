@@ -1,5 +1,7 @@
 package model
 
+import "math"
+
 // Dialect is how one Linux kernel differs from others in what this package
 // models. Its zero value is an old kernel (4.18) without any later change; it is comparable.
 type Dialect struct {
@@ -76,7 +78,8 @@ type span struct {
 	rhel     [3]int    // first minor of RHEL 8, 9, 10 that has it, or never
 }
 
-const never = 1 << 16
+// never stands for a release that does not come.
+const never = math.MaxInt32
 
 // The version matrix: facts read in the source of 4.19 to 6.18 and of the RHEL
 // rebuilds 8.3 to 10.0.
@@ -109,7 +112,7 @@ var (
 func NewDialect(p Probe) Dialect {
 	r, ok := parseRelease(p.Release, p.Build)
 	if !ok {
-		r = release{version: version{6, 18, 0}, patchKnown: true}
+		r = release{version: spanLateCounters.mainline} // the newest that was read
 	}
 	sysctl := func(key string, s span) bool { return probed(p.Sysctls, key, r.has(s)) }
 	counter := func(name Counter, s span) bool { return probed(p.Counters, string(name), r.has(s)) }
