@@ -14,6 +14,7 @@ type Policy struct {
 	LongFinTimeout    bool // tcp_fin_timeout above 60 s
 	ShortFinTimeout   bool // the object of an orphan's FIN_WAIT2 lives 4 s at most
 	SynRepeats        int  // SYNs sent after the first
+	CrossedRepeats    int  // SYN-ACKs sent after the first by a simultaneous open
 	SynAckRepeats     int
 	OrphanRepeats     int
 	DataRepeats       int
@@ -30,6 +31,7 @@ func NewPolicy(s Settings, d Dialect) Policy {
 		LongFinTimeout:    s.FinTimeout > TimeWaitLength,
 		ShortFinTimeout:   TimeWaitCounter(finWait2) == CTWKilled,
 		SynRepeats:        len(SynSchedule(s.SynRetries, s.SynLinearTimeouts, s.rtoMax()).Sends) - 1,
+		CrossedRepeats:    s.SynRetries,
 		SynAckRepeats:     s.SynackRetries,
 		OrphanRepeats:     repeatsOf(EffectiveOrphanRetries(s.OrphanRetries, false), s),
 		DataRepeats:       repeatsOf(s.Retries2, s),
@@ -206,8 +208,10 @@ func (c Conn) timerTrigger() Trigger {
 		return OnTimer
 	case c.Object == Request:
 		budget = c.Policy.SynAckRepeats
-	case c.State == facts.SynSent || c.State == facts.SynRecv:
+	case c.State == facts.SynSent:
 		budget = c.Policy.SynRepeats
+	case c.State == facts.SynRecv:
+		budget = c.Policy.CrossedRepeats
 	case c.Object == Orphan:
 		budget = c.Policy.OrphanRepeats
 	default:

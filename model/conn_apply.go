@@ -53,7 +53,11 @@ func (r *run) sequence(on Trigger, row Transition) {
 	switch on {
 	case OnConnect:
 		if row.To == nodeSynSent {
-			c.ISS, c.SndUna, c.SndNxt = r.e.ISS, r.e.ISS, r.e.ISS+1
+			iss := r.e.ISS
+			if c.Object == TimeWaitObject {
+				iss = TimeWaitReplacementISS(c.SndNxt)
+			}
+			c.ISS, c.SndUna, c.SndNxt = iss, iss, iss+1
 			c.FinSent, c.Timestamps, c.Unread = false, false, 0
 		}
 	case OnSYNACK:

@@ -83,8 +83,8 @@ func (c Conn) classifyRequest(s Segment, env Env) Trigger {
 		return OnSYNRepeat
 	case s.Flags.Has(ACK) && !s.Flags.Has(RST) && s.Ack != c.SndNxt:
 		return OnBadACK
-	case paws && !s.Flags.Has(RST):
-		return OnPAWS
+	case paws:
+		return pick(s.Flags.Has(RST), OnRSTPAWS, OnPAWS)
 	case env.BadEcho && s.Flags.Has(ACK) && s.Timestamps:
 		return OnBadEcho
 	}
@@ -110,7 +110,7 @@ func (c Conn) classifyTimeWait(s Segment) Trigger {
 	case !paws && s.Seq == c.RcvNxt && rst:
 		return OnRST
 	case rst:
-		return OnRSTOther
+		return pick(paws, OnRSTPAWS, OnRSTOther)
 	case !paws && s.Seq == c.RcvNxt && s.Size() == 0:
 		return OnACK
 	case paws:
@@ -229,7 +229,7 @@ func (r *run) synchronized() {
 		return
 	}
 	switch {
-	case s.Ack.After(c.SndNxt), c.State == facts.SynRecv && !s.Ack.After(c.SndUna):
+	case s.Ack.After(c.SndNxt), c.State == facts.SynRecv && s.Ack.Before(c.SndUna):
 		r.take(OnBadACK)
 		return
 	case c.FinSent && s.Ack == c.SndNxt && c.SndUna != c.SndNxt:

@@ -64,6 +64,10 @@ func establishedCases() []stepCase {
 		{name: "RST", from: nodeCloseWait, event: flags(RST), want: outcome{To: "CLOSED", Counts: words("EstabResets CurrEstab-1"), Error: "EPIPE"}},
 		{name: "RST at the FIN", from: nodeCloseWait, event: flags(RST), seq: -1, want: outcome{To: "CLOSED", Counts: words("EstabResets CurrEstab-1"), Error: "EPIPE"}},
 		{name: "RST two before", from: nodeCloseWait, event: flags(RST), seq: -2, want: outcome{To: "CLOSE_WAIT"}},
+		{name: "ACK of too much, limited", from: nodeCloseWait, event: flags(ACK).with(Env{RateLimited: true}), ack: 1,
+			want: outcome{To: "CLOSE_WAIT", Counts: words("TCPACKSkippedChallenge")}},
+		{name: "ACK of too much, limited", from: nodeEstablished, event: flags(ACK).with(Env{RateLimited: true}), ack: 1,
+			want: outcome{To: "ESTABLISHED", Counts: words("TCPACKSkippedChallenge")}},
 		{name: "ACK of too much", from: nodeCloseWait, event: flags(ACK), ack: 1,
 			want: outcome{To: "CLOSE_WAIT", Sent: []string{"ACK seq=1001 ack=5002"}, Counts: words("TCPChallengeACK")}},
 	}...)
@@ -92,6 +96,11 @@ func validationCases() []stepCase {
 			stepCase{name: "RST in window, limited", from: n, event: flags(RST).with(limited), seq: 1, want: outcome{To: stays, Counts: words("TCPACKSkippedChallenge")}},
 			stepCase{name: "RST beyond", from: n, event: flags(RST), seq: 65536, want: outcome{To: stays}},
 			stepCase{name: "old ACK", from: n, event: flags(ACK), seq: -1, want: outcome{To: stays, Sent: []string{ack}}},
+			stepCase{name: "old ACK, limited", from: n, event: flags(ACK).with(limited), seq: -1, want: outcome{To: stays, Counts: words("TCPACKSkippedSeq")}},
+			stepCase{name: "old data, limited", from: n, event: data(ACK, 3).with(limited), seq: -3, want: outcome{To: stays, Sent: []string{ack}}},
+			stepCase{name: "beyond, limited", from: n, event: flags(ACK).with(limited), seq: 65536, want: outcome{To: stays, Counts: words("BeyondWindow TCPACKSkippedSeq")}},
+			stepCase{name: "PAWS, limited", from: n, adjust: stamped, event: Event{Segment: Segment{Flags: ACK, Timestamps: true, TSVal: 99}, Env: limited},
+				want: outcome{To: stays, Counts: words("PAWSEstab TCPACKSkippedPAWS")}},
 			stepCase{name: "old data", from: n, event: data(ACK, 3), seq: -3, want: outcome{To: stays, Sent: []string{ack}}},
 			stepCase{name: "beyond", from: n, event: flags(ACK), seq: 65536, want: outcome{To: stays, Sent: []string{ack}, Counts: words("BeyondWindow")}},
 			stepCase{name: "PAWS", from: n, adjust: stamped, event: Event{Segment: Segment{Flags: ACK, Timestamps: true, TSVal: 99}},
@@ -104,6 +113,7 @@ func validationCases() []stepCase {
 		}
 		out = append(out,
 			stepCase{name: "ACK of too much", from: n, event: flags(ACK), ack: 1, want: outcome{To: stays, Sent: []string{ack}, Counts: words("TCPChallengeACK")}},
+			stepCase{name: "ACK of too much, limited", from: n, event: flags(ACK).with(limited), ack: 1, want: outcome{To: stays, Counts: words("TCPACKSkippedChallenge")}},
 		)
 		reset := outcome{To: "CLOSED"}
 		if n.Object == OwnedSocket {
@@ -195,7 +205,7 @@ func closeCases() []stepCase {
 		{name: "timer", from: nodeFinWait2T, event: Event{Kind: EvTimer}, want: outcome{To: "CLOSED"}},
 		{name: "connect", from: nodeFinWait2T, event: Event{Kind: EvConnect, ISS: 9000}, want: outcome{To: "FIN_WAIT2 (tw)", Error: "EADDRNOTAVAIL"}},
 		{name: "connect, older kernels", from: nodeFinWait2T, event: Event{Kind: EvConnect, ISS: 9000, Env: Env{Reusable: true}},
-			want: outcome{To: "SYN_SENT", Sent: []string{"SYN seq=9000"}, Counts: words("TWRecycled ActiveOpens")}},
+			want: outcome{To: "SYN_SENT", Sent: []string{"SYN seq=66539"}, Counts: words("TWRecycled ActiveOpens")}},
 
 		{name: "ACK of FIN", from: nodeClosing, event: flags(ACK), want: outcome{To: "TIME_WAIT", Counts: words("TW")}},
 		{name: "ACK of FIN", from: nodeClosingO, event: flags(ACK), want: outcome{To: "TIME_WAIT", Counts: words("TW")}},
@@ -223,7 +233,12 @@ func timeWaitCases() []stepCase {
 		{name: "bare ACK", from: nodeTimeWait, event: flags(ACK), want: outcome{To: stays, Restarts: true}},
 		{name: "FIN again", from: nodeTimeWait, event: flags(FIN | ACK), seq: -1, want: outcome{To: stays, Sent: ack, Restarts: true}},
 		{name: "FIN again, limited", from: nodeTimeWait, event: flags(FIN | ACK).with(Env{RateLimited: true}), seq: -1,
+			want: outcome{To: stays, Sent: ack, Restarts: true}},
+		{name: "old ACK, limited", from: nodeTimeWait, event: flags(ACK).with(Env{RateLimited: true}), seq: -1,
 			want: outcome{To: stays, Counts: words("TCPACKSkippedTimeWait"), Restarts: true}},
+		{name: "old timestamp, limited", from: nodeTimeWait, adjust: stamped, event: ts(ACK, 99).with(Env{RateLimited: true}),
+			want: outcome{To: stays, Counts: words("PAWSTimewait TCPACKSkippedTimeWait"), Restarts: true}},
+		{name: "RST with an old timestamp", from: nodeTimeWait, adjust: stamped, event: ts(RST, 99), want: outcome{To: stays, Counts: words("PAWSTimewait")}},
 		{name: "data without ACK", from: nodeTimeWait, event: data(0, 4), want: outcome{To: stays, Sent: ack}},
 		{name: "old timestamp", from: nodeTimeWait, adjust: stamped, event: ts(ACK, 99), want: outcome{To: stays, Sent: ack, Counts: words("PAWSTimewait"), Restarts: true}},
 		{name: "SYN, newer number", from: nodeTimeWait, event: flags(SYN), seq: 10, want: reborn},
@@ -235,7 +250,7 @@ func timeWaitCases() []stepCase {
 			want: outcome{To: stays, Sent: ack, Counts: words("PAWSTimewait"), Restarts: true}},
 		{name: "SYN without a listener", from: nodeTimeWait, event: flags(SYN).with(Env{NoListener: true}), seq: 10, want: outcome{To: stays, Sent: ack}},
 		{name: "connect", from: nodeTimeWait, event: Event{Kind: EvConnect, ISS: 9000, Env: Env{Reusable: true}},
-			want: outcome{To: "SYN_SENT", Sent: []string{"SYN seq=9000"}, Counts: words("TWRecycled ActiveOpens")}},
+			want: outcome{To: "SYN_SENT", Sent: []string{"SYN seq=66539"}, Counts: words("TWRecycled ActiveOpens")}},
 		{name: "connect, not reusable", from: nodeTimeWait, event: Event{Kind: EvConnect, ISS: 9000}, want: outcome{To: stays, Error: "EADDRNOTAVAIL"}},
 	}
 }

@@ -47,6 +47,8 @@ const (
 	CTCPChallengeACK        Counter = "TcpExt.TCPChallengeACK"
 	CTCPSYNChallenge        Counter = "TcpExt.TCPSYNChallenge"
 	CTCPACKSkippedSynRecv   Counter = "TcpExt.TCPACKSkippedSynRecv"
+	CTCPACKSkippedPAWS      Counter = "TcpExt.TCPACKSkippedPAWS"
+	CTCPACKSkippedSeq       Counter = "TcpExt.TCPACKSkippedSeq"
 	CTCPACKSkippedFinWait2  Counter = "TcpExt.TCPACKSkippedFinWait2"
 	CTCPACKSkippedTimeWait  Counter = "TcpExt.TCPACKSkippedTimeWait"
 	CTCPACKSkippedChallenge Counter = "TcpExt.TCPACKSkippedChallenge"

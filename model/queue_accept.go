@@ -107,18 +107,15 @@ func GroupAcceptance(limits, sent []int) (accepted, refused int) {
 
 // GroupMemberCloses returns what happens to the queued connections of one
 // member of a SO_REUSEPORT group when it closes: they are reset, unless
-// tcp_migrate_req moves them to siblings with room.
-func GroupMemberCloses(queued, siblingRoom int, migrate bool) (moved, reset int, counters []Counter) {
-	if !migrate {
-		return 0, queued, []Counter{COutRsts, CEstabResets, CCurrEstabMinus}
+// tcp_migrate_req moves them to the members that are left, whose limits nobody
+// asks then (inet_csk_listen_stop, inet_csk_reqsk_queue_add). The counters rise
+// once for each connection.
+func GroupMemberCloses(queued, siblings int, migrate bool) (moved, reset int, counters []Counter) {
+	switch {
+	case migrate && siblings > 0:
+		return queued, 0, []Counter{CTCPMigrateReqSuccess}
+	case migrate:
+		return 0, queued, []Counter{CTCPMigrateReqFailure, COutRsts, CEstabResets, CCurrEstabMinus}
 	}
-	moved = min(queued, max(0, siblingRoom))
-	reset = queued - moved
-	if moved > 0 {
-		counters = append(counters, CTCPMigrateReqSuccess)
-	}
-	if reset > 0 {
-		counters = append(counters, CTCPMigrateReqFailure, COutRsts, CEstabResets, CCurrEstabMinus)
-	}
-	return moved, reset, counters
+	return 0, queued, []Counter{COutRsts, CEstabResets, CCurrEstabMinus}
 }

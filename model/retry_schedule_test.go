@@ -40,6 +40,10 @@ func TestPolicyRepeats(t *testing.T) {
 	if got := NewPolicy(s, modern).DataRepeats; got != 15 {
 		t.Errorf("tcp_retries2 15: got %d repeats, want 15", got)
 	}
+	// Linear timeouts are for SYN_SENT only.
+	if got := NewPolicy(s, modern); got.CrossedRepeats != 6 || got.SynRepeats != 10 {
+		t.Errorf("tcp_syn_retries 6: got %d SYN-ACKs and %d SYNs again, want 6 and 10", got.CrossedRepeats, got.SynRepeats)
+	}
 }
 
 func TestPolicyCountsShortFinWait2(t *testing.T) {

@@ -32,6 +32,7 @@ const (
 	OnOld       Trigger = "segment before the window"
 	OnBeyond    Trigger = "segment beyond the window"
 	OnPAWS      Trigger = "segment with old timestamp"
+	OnRSTPAWS   Trigger = "RST with old timestamp"
 	OnBadEcho   Trigger = "ACK with bad timestamp echo"
 	OnSegment   Trigger = "any other segment"
 )
@@ -67,6 +68,7 @@ const (
 	IfResending    Guard = "no SYN repeated yet, newer kernels"
 	IfLocked       Guard = "socket in a system call"
 	IfLimited      Guard = "rate-limited"
+	IfPureLimited  Guard = "rate-limited, takes no sequence number"
 	IfTWRoom       Guard = "tcp_max_tw_buckets not reached"
 	IfTWShort      Guard = "tcp_max_tw_buckets not reached, life of 4 s at most"
 	IfTWFull       Guard = "tcp_max_tw_buckets reached"
@@ -98,14 +100,18 @@ var guardTests = map[Guard]func(c Conn, e Event) bool{
 	IfResending:    func(c Conn, _ Event) bool { return c.Policy.ResendSYNAtOnce && c.Resent == 0 },
 	IfLocked:       func(_ Conn, e Event) bool { return e.Env.Locked },
 	IfLimited:      func(_ Conn, e Event) bool { return e.Env.RateLimited },
-	IfTWRoom:       func(c Conn, e Event) bool { return !e.Env.TimeWaitFull },
-	IfTWShort:      func(c Conn, e Event) bool { return !e.Env.TimeWaitFull && c.Policy.ShortFinTimeout },
-	IfTWFull:       func(_ Conn, e Event) bool { return e.Env.TimeWaitFull },
-	IfLinger2:      func(c Conn, _ Event) bool { return c.Policy.Linger2Negative },
-	IfLongTimeout:  func(c Conn, _ Event) bool { return c.Policy.LongFinTimeout },
-	IfCarriesFIN:   func(_ Conn, e Event) bool { return e.Segment.Flags.Has(FIN) },
-	IfCarriesData:  func(c Conn, e Event) bool { return c.newData(e.Segment) > 0 },
-	IfProtected:    func(c Conn, _ Event) bool { return c.Policy.RFC1337 },
-	IfReplaceable:  func(c Conn, e Event) bool { return c.replaceable(e) },
-	IfReusable:     func(_ Conn, e Event) bool { return e.Env.Reusable },
+	IfPureLimited: func(_ Conn, e Event) bool {
+		// What carries data or FIN is no part of a loop of ACKs (tcp_oow_rate_limited).
+		return e.Env.RateLimited && (e.Segment.Size() == 0 || e.Segment.Flags.Has(SYN))
+	},
+	IfTWRoom:      func(c Conn, e Event) bool { return !e.Env.TimeWaitFull },
+	IfTWShort:     func(c Conn, e Event) bool { return !e.Env.TimeWaitFull && c.Policy.ShortFinTimeout },
+	IfTWFull:      func(_ Conn, e Event) bool { return e.Env.TimeWaitFull },
+	IfLinger2:     func(c Conn, _ Event) bool { return c.Policy.Linger2Negative },
+	IfLongTimeout: func(c Conn, _ Event) bool { return c.Policy.LongFinTimeout },
+	IfCarriesFIN:  func(_ Conn, e Event) bool { return e.Segment.Flags.Has(FIN) },
+	IfCarriesData: func(c Conn, e Event) bool { return c.newData(e.Segment) > 0 },
+	IfProtected:   func(c Conn, _ Event) bool { return c.Policy.RFC1337 },
+	IfReplaceable: func(c Conn, e Event) bool { return c.replaceable(e) },
+	IfReusable:    func(_ Conn, e Event) bool { return e.Env.Reusable },
 }
