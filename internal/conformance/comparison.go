@@ -66,6 +66,11 @@ func text(v any) string {
 			return "none"
 		}
 		return v
+	case Errno:
+		if v == "" {
+			return "success"
+		}
+		return string(v)
 	default:
 		return fmt.Sprint(v)
 	}

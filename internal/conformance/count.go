@@ -72,6 +72,10 @@ func tableCounters() []model.Counter {
 	for _, r := range model.SynRules() {
 		all = append(all, r.Counters...)
 	}
+	for siblings := range 2 {
+		_, _, counters := model.GroupMemberCloses(1, siblings, true)
+		all = append(all, counters...)
+	}
 	slices.Sort(all)
 	return slices.Compact(all)
 }

@@ -9,24 +9,31 @@ import (
 // place is a node of the state space and how to get a connection there. The steps
 // on the way are compared like any others.
 type place struct {
-	name  string
-	reach func(ctx context.Context, c *Case) *Twin
+	name       string
+	active     bool // the kernel connects
+	timestamps bool
+	way        func(ctx context.Context, t *Twin)
 }
 
 func passivePlace(name string, way func(ctx context.Context, t *Twin)) place {
-	return place{name, func(ctx context.Context, c *Case) *Twin {
-		t := c.Passive()
-		way(ctx, t)
-		return t
-	}}
+	return place{name: name, way: way}
 }
 
 func activePlace(name string, way func(ctx context.Context, t *Twin)) place {
-	return place{name, func(ctx context.Context, c *Case) *Twin {
-		t := c.Active()
-		way(ctx, t)
-		return t
-	}}
+	return place{name: name, active: true, way: way}
+}
+
+// reach brings a new connection there.
+func (p place) reach(ctx context.Context, c *Case) *Twin {
+	var t *Twin
+	if p.active {
+		t = c.Active()
+	} else {
+		t = c.Passive()
+	}
+	t.Timestamps = p.timestamps
+	p.way(ctx, t)
+	return t
 }
 
 // fin is the stranger's FIN that acknowledges all of the kernel's.

@@ -157,6 +157,21 @@ func (k *Socket) RTO() time.Duration {
 	return time.Duration(info.Rto) * time.Microsecond
 }
 
+// Steer sends all connections of the socket's SO_REUSEPORT group to one member
+// of it, by the order in which they were opened.
+func (k *Socket) Steer(member int) {
+	filter := []unix.SockFilter{{Code: unix.BPF_RET | unix.BPF_K, K: uint32(member)}}
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	k.Must("setsockopt", errnoOf(unix.SetsockoptSockFprog(k.fd, unix.SOL_SOCKET, unix.SO_ATTACH_REUSEPORT_CBPF, &program)))
+}
+
+// Cookie is the kernel's number for the socket, as INET_DIAG shows it.
+func (k *Socket) Cookie() uint64 {
+	cookie, err := unix.GetsockoptUint64(k.fd, unix.SOL_SOCKET, unix.SO_COOKIE)
+	k.Must("getsockopt", errnoOf(err))
+	return cookie
+}
+
 // Close closes the socket.
 func (k *Socket) Close() {
 	if k.fd >= 0 {

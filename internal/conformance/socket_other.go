@@ -62,6 +62,12 @@ func (k *Socket) Shutdown() Errno { return unsupported }
 // RTO returns 0 on this platform.
 func (k *Socket) RTO() time.Duration { return 0 }
 
+// Steer does nothing on this platform.
+func (k *Socket) Steer(int) {}
+
+// Cookie returns 0 on this platform.
+func (k *Socket) Cookie() uint64 { return 0 }
+
 // Close does nothing on this platform.
 func (k *Socket) Close() {}
 
