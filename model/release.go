@@ -1,6 +1,7 @@
 package model
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -9,14 +10,7 @@ import (
 type version [3]int
 
 // before reports whether v is older than w.
-func (v version) before(w version) bool {
-	for i := range v {
-		if v[i] != w[i] {
-			return v[i] < w[i]
-		}
-	}
-	return false
-}
+func (v version) before(w version) bool { return slices.Compare(v[:], w[:]) < 0 }
 
 // release is what a kernel's own name says about it.
 type release struct {
@@ -70,11 +64,11 @@ func parseVersion(s string) (v version, rest string, ok bool) {
 }
 
 // rhelBuilds is the build number with which each minor release of RHEL 8, 9
-// and 10 came out: the 553 of 4.18.0-553.el8.
+// and 10 came out, from the first on: the 553 of 4.18.0-553.el8.
 var rhelBuilds = [3][]int{
-	{80, 147, 193, 240, 305, 348, 372, 425, 477, 513, 553},
-	{70, 162, 284, 362, 427, 503, 570, 611},
-	{55, 124},
+	{147, 193, 240, 305, 348, 372, 425, 477, 513, 553},
+	{162, 284, 362, 427, 503, 570, 611},
+	{124},
 }
 
 // parseRHEL finds "el9_4" in the tail of a release ("-427.13.1.el9_4.x86_64").
@@ -98,9 +92,9 @@ func parseRHEL(rest string) (major, minor int) {
 		if err != nil {
 			return major, 0
 		}
-		for i, first := range rhelBuilds[major-8] {
+		for _, first := range rhelBuilds[major-8] {
 			if n >= first {
-				minor = i
+				minor++
 			}
 		}
 		return major, minor
@@ -110,8 +104,8 @@ func parseRHEL(rest string) (major, minor int) {
 
 // has reports whether this release has a behaviour.
 func (r release) has(s span) bool {
-	if i := r.rhel - 8; i >= 0 && i < len(s.rhel) {
-		return r.rhelMinor >= s.rhel[i]
+	if r.rhel != 0 {
+		return r.rhelMinor >= s.rhel[r.rhel-8]
 	}
 	if !r.before(s.mainline) {
 		return true
