@@ -29,6 +29,10 @@ type AcceptLoad struct {
 	AcceptsPerSecond float64
 	// DropsPerSecond is how many are refused (ListenOverflows).
 	DropsPerSecond float64
+	// ResetsPerSecond is how many of those are refused at the last ACK of
+	// their handshake rather than at their SYN. Only they are reset where
+	// tcp_abort_on_overflow is set.
+	ResetsPerSecond float64
 	// FullShare is the share of polls that found the queue over its limit, 0
 	// to 1.
 	FullShare float64
@@ -204,13 +208,16 @@ func (l AcceptLoad) postpones(capacity int, excess float64, limit Figure, reason
 
 // predictAbort is the answer to a change of tcp_abort_on_overflow.
 func predictAbort(l AcceptLoad, abort bool) Effect {
-	if !abort {
-		figures := []Figure{{FigureResets, l.DropsPerSecond, 0, "/s"}}
-		if l.DropsPerSecond <= 0 {
-			return effect(NoEffect, "nothing overflows, so nothing is reset")
-		}
+	figures := []Figure{{FigureResets, l.ResetsPerSecond, 0, "/s"}}
+	switch {
+	case abort:
+		figures[0].Before, figures[0].After = 0, l.ResetsPerSecond
+		return effect(Harmful, "clients that a short burst would only delay are reset instead; the queue stays as full as it is", figures...)
+	case l.DropsPerSecond <= 0:
+		return effect(NoEffect, "nothing overflows, so nothing is reset")
+	case l.ResetsPerSecond <= 0:
+		return effect(NoEffect, "what overflows is refused at its SYN, which is never answered by a reset", figures...)
+	default:
 		return effect(Helps, "clients of a full queue wait and try again instead of being reset", figures...)
 	}
-	return effectf(Harmful, []Figure{{FigureResets, 0, l.DropsPerSecond, "/s"}},
-		"clients that a short burst would only delay are reset instead; the queue stays as full as it is")
 }

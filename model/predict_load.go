@@ -55,8 +55,14 @@ func (n *Namespace) AcceptLoad(l *Listener) AcceptLoad {
 	overflows, _ := n.Rate(string(CListenOverflows))
 	if own, known := l.Drops(); known {
 		overflows = min(overflows, n.PerSecond(own))
+		// A last ACK that is refused counts twice with the listener and
+		// once as an overflow, a SYN once with both.
+		load.ResetsPerSecond = min(overflows, n.PerSecond(own)-overflows)
 	} else if load.FullShare == 0 && len(n.Listeners) > 1 {
 		overflows = 0
+	}
+	if resets, ok := n.Rate(string(CEmbryonicRsts)); ok && load.AbortOnOverflow {
+		load.ResetsPerSecond = min(overflows, resets)
 	}
 	load.DropsPerSecond = overflows
 	load.AcceptsPerSecond = n.acceptRate(l)

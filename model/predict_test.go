@@ -41,7 +41,9 @@ func TestPredictAccept(t *testing.T) {
 	shortStall := overflowing(128, 128)
 	shortStall.StallSeconds = some(0.1)
 	aborting := overflowing(128, 128)
-	aborting.AbortOnOverflow = true
+	aborting.AbortOnOverflow, aborting.ResetsPerSecond = true, 30
+	dropping := aborting
+	dropping.ResetsPerSecond = 0
 	abortingQuiet := quiet
 	abortingQuiet.AbortOnOverflow = true
 	tests := []struct {
@@ -76,6 +78,7 @@ func TestPredictAccept(t *testing.T) {
 		{"abort_on_overflow under overflow", overflowing(128, 128), AcceptChange{AbortOnOverflow: some(true)}, Harmful, "reset"},
 		{"abort_on_overflow on a healthy host", quiet, AcceptChange{AbortOnOverflow: some(true)}, Harmful, "reset"},
 		{"abort_on_overflow off again", aborting, AcceptChange{AbortOnOverflow: some(false)}, Helps, "wait"},
+		{"abort_on_overflow off, refused at the SYN", dropping, AcceptChange{AbortOnOverflow: some(false)}, NoEffect, "at its SYN"},
 		{"abort_on_overflow off on a healthy host", abortingQuiet, AcceptChange{AbortOnOverflow: some(false)}, NoEffect, "nothing overflows"},
 		{"abort_on_overflow as it was", aborting, AcceptChange{AbortOnOverflow: some(true), Somaxconn: some(4096)}, NeedsRestart, ""},
 	}

@@ -63,6 +63,9 @@ func table() map[string]allowed {
 		"internal/conformance": {
 			project: []string{"facts", "model", "sockdiag", "internal/lab", "internal/netns"}, outside: []string{gopacket, xSys},
 		},
+		"internal/prediction": {
+			project: []string{"facts", "model", "sockdiag", "internal/lab", "internal/netns"},
+		},
 		"internal/selftest": {project: []string{"model", "rules", "sockdiag", "internal/lab", "internal/netns"}},
 		"cmd/tcpdoctor":     {project: []string{"..."}, outside: []string{cobra, pflag, viper, bubbletea, xTerm}},
 

@@ -32,4 +32,4 @@
 // trials is docs/predictions.md, written by the command in the folder table.
 package prediction
 
-//go:generate go run ../listgen -type Trial -doc "every trial, in the order of their variables"
+//go:generate go run ../../internal/listgen -type Trial -doc "every trial, in the order of their variables"
