@@ -110,7 +110,8 @@ func listenGroups(n *model.Namespace) []*acceptGroup {
 func (g *acceptGroup) owners() []*facts.Process {
 	var out []*facts.Process
 	for _, m := range g.members {
-		if m.FullShare() > 0 {
+		// Where no poll caught it full, g.full says whether it is the culprit.
+		if m.FullShare() > 0 || g.full == len(g.members) {
 			out = append(out, m.Owners...)
 		}
 	}
