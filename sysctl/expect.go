@@ -133,8 +133,7 @@ func (e *Expectation) settle() {
 		value := strings.Join(strings.Fields(s.Value), " ")
 		if known {
 			taken, ok := spec.taken(s.Value, e.Value)
-			if !ok {
-				s.Refused = true
+			if s.Refused = !ok; taken == "" && !ok {
 				continue
 			}
 			value = taken
@@ -146,7 +145,8 @@ func (e *Expectation) settle() {
 // taken returns what the kernel makes of a written text, given the value before:
 // it stops reading once it has its numbers, so anything may follow a blank after
 // them, and a vector that is too short changes only its beginning. Ranges are not
-// looked at: they differ between kernels. False means that the text is refused.
+// looked at: they differ between kernels. False means that the text is refused,
+// which for a vector comes after the numbers before the bad one were changed.
 func (s Spec) taken(text, before string) (string, bool) {
 	switch s.Type {
 	case TypeString, TypeWords, TypePorts:
@@ -157,10 +157,12 @@ func (s Spec) taken(text, before string) (string, bool) {
 	want := max(1, len(s.Fields))
 	words := strings.Fields(text)
 	var numbers []int64
+	refused := false
 	for _, w := range words[:min(want, len(words))] {
 		n, err := parseInt(w)
 		if err != nil {
-			return "", false
+			refused = true
+			break
 		}
 		numbers = append(numbers, n)
 	}
@@ -170,5 +172,5 @@ func (s Spec) taken(text, before string) (string, bool) {
 	if old, err := s.Numbers(before); err == nil && len(numbers) < want {
 		numbers = append(numbers, old[len(numbers):]...)
 	}
-	return formatNumbers(numbers), true
+	return formatNumbers(numbers), !refused
 }
