@@ -145,21 +145,26 @@ func (o *applyOptions) open(ctx context.Context) (*applySite, error) {
 	if o.netns == "all" {
 		return nil, errors.New("--netns all: one namespace is changed at a time; name it")
 	}
-	s := &applySite{o: o, journal: o.journal()}
-	var err error
-	if o.netns == "self" {
-		s.handle, err = netns.Self()
-	} else {
-		s.handle, err = netns.Open(o.netns)
+	find := netns.Self
+	if o.netns != "self" {
+		find = func() (*netns.Handle, error) { return netns.Open(o.netns) }
 	}
+	handle, err := find()
 	if err != nil {
 		return nil, err
 	}
-	s.name = nameOf(s.handle, o.netns)
+	return o.enter(ctx, handle, nameOf(handle, o.netns))
+}
+
+// enter is [applyOptions.open] for a namespace that is open already, which closes
+// with the site.
+func (o *applyOptions) enter(ctx context.Context, h *netns.Handle, name string) (*applySite, error) {
+	s := &applySite{o: o, journal: o.journal(), handle: h, name: name}
 	if s.keepsFiles = keepsFiles(s.handle); o.persist && !s.keepsFiles {
 		s.close()
 		return nil, o.refuse("--persist is refused for %s: configuration files belong to the host, and at boot they are read for its own namespace only", s.name)
 	}
+	var err error
 	if s.tree, err = sysctl.OpenDir(""); err == nil {
 		s.target, err = sysctl.NewTarget(sysctl.TargetOptions{Tree: s.tree, Namespace: s.handle, Name: s.handle.Name()})
 	}

@@ -73,30 +73,40 @@ type sheet struct {
 
 func (o *applyOptions) sheet() *sheet { return &sheet{w: o.io.Out, width: max(o.io.Width, 40)} }
 
-// line writes text after an indent, broken at the width; what follows a break
-// stands two columns further in.
-func (s *sheet) line(indent int, text string) {
-	room := max(s.width-indent, 20)
-	pad := strings.Repeat(" ", indent)
-	var out strings.Builder
-	out.WriteString(pad)
-	used := 0
+// hang is how far what follows a break stands in from where the line began.
+const hang = 2
+
+// labelWidth is the width of the column that labels stand in.
+const labelWidth = 9
+
+// line writes text after an indent, broken at the width.
+func (s *sheet) line(indent int, text string) { s.broken(indent, indent+hang, text) }
+
+// labelled writes text beside a label.
+func (s *sheet) labelled(label, text string) {
+	s.broken(2, 2+labelWidth, fmt.Sprintf("%-*s", labelWidth, label)+text)
+}
+
+// broken writes text after an indent; what follows a break has another.
+func (s *sheet) broken(indent, later int, text string) {
+	out := strings.Repeat(" ", indent)
+	at := indent
 	for i, word := range strings.Split(report.Clean(text), " ") {
 		n := utf8.RuneCountInString(word)
 		switch {
 		case i == 0:
-		case used+1+n > room && word != "":
-			out.WriteString("\n" + pad + "  ")
-			used = 2
+		case word != "" && at+1+n > s.width && at > later:
+			out = strings.TrimRight(out, " ") + "\n" + strings.Repeat(" ", later)
+			at = later
 		default:
-			out.WriteString(" ")
-			used++
+			out += " "
+			at++
 		}
-		out.WriteString(word)
-		used += n
+		out += word
+		at += n
 	}
 	if s.err == nil {
-		_, s.err = fmt.Fprintln(s.w, out.String())
+		_, s.err = fmt.Fprintln(s.w, strings.TrimRight(out, " "))
 	}
 }
 
@@ -150,7 +160,7 @@ func (o *applyOptions) showPlan(site *applySite, p *applyPlan) error {
 	}
 	for _, r := range p.rows {
 		if r.Action == actionRefused || r.Action == actionLeft {
-			s.line(2, omitted(r))
+			s.labelled(omitted(r))
 		}
 	}
 	if p.file != nil {
@@ -160,19 +170,19 @@ func (o *applyOptions) showPlan(site *applySite, p *applyPlan) error {
 }
 
 // omitted says what is left out and why. Most reasons begin with the parameter.
-func omitted(r applyRow) string {
-	what := "refused  "
+func omitted(r applyRow) (label, text string) {
+	label = r.Action
 	if r.Action == actionLeft {
-		what = "left out "
+		label = "left out"
+	}
+	if strings.HasPrefix(r.Reason, string(r.Key)) {
+		return label, r.Reason
 	}
 	name := string(r.Key)
 	if r.Field != "" {
 		name += "[" + r.Field + "]"
 	}
-	if strings.HasPrefix(r.Reason, string(r.Key)) {
-		return what + r.Reason
-	}
-	return what + name + ": " + r.Reason
+	return label, name + ": " + r.Reason
 }
 
 // value is a value for people; an empty one could be overlooked.
@@ -185,13 +195,13 @@ func value(k sysctl.Key, v string) string {
 
 // showFile tells what becomes of the file for the next boot.
 func (o *applyOptions) showFile(s *sheet, f *applyFile, written bool) {
-	text := "file     " + f.Path
+	text := f.Path
 	if !written {
 		text += " stays as it is"
 	} else if f.After == nil {
 		text += " is removed"
 	}
-	s.line(2, text)
+	s.labelled("file", text)
 	for _, over := range f.harmful() {
 		s.line(4, "↳ but "+over.String())
 	}

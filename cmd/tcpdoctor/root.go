@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, io streams) int {
 // found it: users know commands, not packages.
 func message(err error) string {
 	s := strings.Join(strings.Fields(err.Error()), " ")
-	for _, p := range []string{"conformance: ", "facts: ", "lab: ", "model: ", "netns: ", "report: ", "rules: ", "selftest: ", "sockdiag: ", "sysctl: "} {
+	for _, p := range []string{"conformance: ", "facts: ", "fix: ", "lab: ", "model: ", "netns: ", "report: ", "rules: ", "selftest: ", "sockdiag: ", "sysctl: "} {
 		s = strings.TrimPrefix(s, p)
 	}
 	return report.Clean(s)
@@ -88,7 +88,7 @@ or wrong usage; commands that do not judge know 0 and 3.`,
 
 // commands lists what makes the commands.
 func commands() []func(streams) *cobra.Command {
-	return []func(streams) *cobra.Command{newDiagnoseCmd, newExplainCmd, newGuardCmd, newLabCmd, newSelftestCmd, newVersionCmd}
+	return []func(streams) *cobra.Command{newDiagnoseCmd, newExplainCmd, newFixCmd, newGuardCmd, newLabCmd, newSelftestCmd, newVersionCmd}
 }
 
 // unknownCommand is the error for a first word that is no command.

@@ -59,6 +59,7 @@ func table() map[string]allowed {
 		"internal/web":     {project: []string{"internal/report", "internal/history"}, outside: []string{metrics, exporter}},
 		"internal/agent":   {project: report, outside: []string{systemd}},
 		"internal/trace":   {project: []string{"model", "rules", "internal/report"}, outside: []string{gopacket}},
+		"internal/fix":     {project: []string{"facts", "model", "rules", "sysctl"}, pure: true},
 		"internal/lab":     {project: []string{"internal/netns"}, outside: []string{netlink, gopacket, xSys}},
 		"internal/conformance": {
 			project: []string{"facts", "model", "sockdiag", "internal/lab", "internal/netns"}, outside: []string{gopacket, xSys},
