@@ -15,6 +15,7 @@ func timeWaitSYN(timestamps bool, what string, s Say) Variant {
 	if timestamps {
 		name = what + ", timestamps"
 	}
+	s.Flags = model.SYN
 	return Variant{Name: name, Takes: stepsTake, Run: func(ctx context.Context, c *Case) {
 		c.Server.Set(model.KeyInvalidRateLimit, 0)
 		t := c.Passive()
@@ -23,7 +24,6 @@ func timeWaitSYN(timestamps bool, what string, s Say) Variant {
 		t.Close(ctx)
 		t.ack(ctx)
 		t.fin(ctx)
-		s.Flags = model.SYN
 		t.Segment(ctx, what, s)
 		if t.Conn.State == facts.SynRecv {
 			t.Segment(ctx, "final ACK of the new connection", Say{Flags: model.ACK})
