@@ -64,7 +64,7 @@ const leastWidth = 40
 func folded(text string, width int) []string {
 	var lines []string
 	line := ""
-	for _, word := range strings.Fields(report.Clean(text)) {
+	for word := range strings.FieldsSeq(report.Clean(text)) {
 		switch {
 		case line == "":
 			line = word
