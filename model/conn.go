@@ -179,28 +179,17 @@ func (c Conn) closeTrigger() Trigger {
 	switch {
 	case c.Object != OwnedSocket || c.State == facts.Listen:
 		return OnClose
-	case c.Unread > 0 && c.mayReset():
+	case c.Unread > 0:
 		return OnCloseUnread
-	case c.Policy.Linger0 && c.mayReset():
+	case c.Policy.Linger0:
 		return OnCloseLinger
 	}
 	return OnClose
 }
 
-// mayReset reports whether close() may reset instead of ending the connection
-// in order.
-func (c Conn) mayReset() bool {
-	switch c.State {
-	case facts.Established, facts.CloseWait, facts.FinWait1, facts.FinWait2:
-		return true
-	default:
-		return false
-	}
-}
-
 // timerTrigger tells a timer with repeats left from the last one.
 func (c Conn) timerTrigger() Trigger {
-	budget := 0
+	var budget int
 	switch {
 	case c.Object == TimeWaitObject:
 		return OnLastTimer
@@ -217,7 +206,7 @@ func (c Conn) timerTrigger() Trigger {
 	default:
 		budget = c.Policy.DataRepeats
 	}
-	if c.State != facts.SynSent && c.Object != Request && c.SndUna == c.SndNxt {
+	if c.SndUna == c.SndNxt {
 		return "" // nothing is outstanding, so no timer runs
 	}
 	if c.Resent < budget {

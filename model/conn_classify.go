@@ -145,7 +145,7 @@ func (c Conn) replaceable(e Event) bool {
 	return SynOnTimeWait{
 		Seq: s.Seq, Expected: c.RcvNxt, Timestamps: s.Timestamps && c.Timestamps,
 		Timestamp: s.TSVal, LastSeen: c.TSRecent,
-		ResetFlag: s.Flags.Has(RST), AckFlag: s.Flags.Has(ACK), PAWSFails: c.paws(s),
+		PAWSFails:            c.paws(s), // a RST or an ACK is not classified as a SYN
 		ListenerStillPresent: !e.Env.NoListener,
 	}.Accepts()
 }
@@ -182,7 +182,7 @@ func (c Conn) place(s Segment) place {
 
 // newData returns how many bytes of a segment are new and in order.
 func (c Conn) newData(s Segment) int {
-	if s.Len == 0 || s.Seq.After(c.RcvNxt) {
+	if s.Seq.After(c.RcvNxt) {
 		return 0
 	}
 	return max(0, c.RcvNxt.Distance(s.Seq.Add(s.Len)))
@@ -266,9 +266,6 @@ func (r *run) payload() {
 		return
 	}
 	fin := s.Flags.Has(FIN) && !s.End().AtMost(c.RcvNxt)
-	if c.Object == TimeWaitObject {
-		return
-	}
 	if c.newData(s) > 0 {
 		r.take(OnData)
 	}

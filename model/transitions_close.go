@@ -101,6 +101,12 @@ func closingRows() []Transition {
 			Transition{On: OnCloseLinger, To: nodeClosed, Send: []Reply{SendRST}, Count: []Counter{CTCPAbortOnData, COutRsts}, Source: "tcp_close, tcp_disconnect"},
 		)...)
 	}
+	for _, from := range []Node{nodeClosing, nodeLastAck} {
+		out = append(out, rowsFrom(from,
+			Transition{On: OnCloseUnread, To: nodeClosed, Send: []Reply{SendRST}, Count: []Counter{CTCPAbortOnClose, COutRsts}, Source: "RFC 2525 2.17; tcp_close"},
+			Transition{On: OnCloseLinger, To: nodeClosed, Count: []Counter{CTCPAbortOnData}, Source: "tcp_disconnect: the FIN has been sent, so no RST"},
+		)...)
+	}
 	return out
 }
 

@@ -58,6 +58,7 @@ var transitionsOpen = []Transition{
 		Count: []Counter{CTCPTimeouts, CTCPSynRetrans, CRetransSegs}, Source: "RFC 6298 5; tcp_retransmit_timer"},
 	{From: nodeSynSent, On: OnLastTimer, To: nodeClosed, Count: []Counter{CTCPTimeouts, CAttemptFails, CTCPAbortOnTimeout},
 		Error: errTimeout, Source: "RFC 9293 3.8.3; tcp_write_timeout"},
+	{From: nodeSynSent, On: OnCloseLinger, To: nodeClosed, Count: []Counter{CTCPAbortOnData}, Source: "tcp_disconnect"},
 	{From: nodeSynSent, On: OnClose, To: nodeClosed, Source: "RFC 9293 3.10.4; tcp_close_state"},
 
 	{From: nodeSynRecv, On: OnACK, To: nodeEstablished, Count: []Counter{CCurrEstabPlus},
@@ -72,6 +73,7 @@ var transitionsOpen = []Transition{
 		Count: []Counter{CTCPTimeouts, CTCPSynRetrans, CRetransSegs}, Source: "tcp_retransmit_timer"},
 	{From: nodeSynRecv, On: OnLastTimer, To: nodeClosed, Count: []Counter{CTCPTimeouts, CAttemptFails, CTCPAbortOnTimeout},
 		Error: errTimeout, Source: "tcp_write_timeout"},
+	{From: nodeSynRecv, On: OnCloseLinger, To: nodeClosed, Send: []Reply{SendRST}, Count: []Counter{CTCPAbortOnData, COutRsts}, Source: "tcp_disconnect"},
 	{From: nodeSynRecv, On: OnClose, To: nodeFinWait1O, Send: []Reply{SendFIN}, Source: "RFC 9293 3.10.4; tcp_close_state"},
 }
 
