@@ -43,6 +43,8 @@ type applyPlan struct {
 	state   sysctl.State
 	// file is what becomes of the file for the next boot; nil without --persist.
 	file *sysctl.FileChange
+	// kept are the lines of that file that are the plan's own.
+	kept []sysctl.Line
 	// overrides are lines of other files that would win over its.
 	overrides []sysctl.Override
 	rows      []applyRow
@@ -67,26 +69,95 @@ func (s *applySite) plan(r applyRequest) (*applyPlan, error) {
 		return nil, err
 	}
 	p := &applyPlan{request: r, state: st, Plan: sysctl.NewPlan(r.wants, st)}
-	if s.o.persist {
-		path := filepath.Join(s.o.root, sysctl.PersistPath)
-		if s.o.root == "" {
-			path = sysctl.PersistPath
-		}
-		if p.file, err = sysctl.PlanFile(path, p.Lines(st), r.forget); err != nil {
-			return nil, err
-		}
-	}
 	var conf sysctl.Conf
 	if s.keepsFiles {
 		if conf, err = sysctl.LoadConf(s.o.root); err != nil {
 			return nil, err
 		}
 	}
-	if p.file != nil {
+	if s.o.persist {
+		keep, drop := p.keep(conf)
+		path := sysctl.PersistPath
+		if s.o.root != "" {
+			if path, err = filepath.Abs(filepath.Join(s.o.root, path)); err != nil {
+				return nil, err
+			}
+		}
+		if p.file, err = sysctl.PlanFile(path, keep, append(drop, r.forget...)); err != nil {
+			return nil, err
+		}
+		p.kept = keep
 		p.overrides = conf.Overrides(sysctl.PersistPath, p.file.After)
 	}
 	p.rows = p.list(conf)
 	return p, nil
+}
+
+// keep returns the lines that the file for the next boot needs, and the parameters
+// whose lines it does not need any more. One that is to have the kernel's own
+// default needs a line only where another file sets something else.
+func (p *applyPlan) keep(conf sysctl.Conf) (lines []sysctl.Line, drop []sysctl.Key) {
+	lines = p.Lines(p.state)
+	others := conf.With(sysctl.PersistPath, nil)
+	for _, k := range p.planned() {
+		if slices.ContainsFunc(lines, func(l sysctl.Line) bool { return l.Key == k }) {
+			continue
+		}
+		drop = append(drop, k)
+		spec, _ := sysctl.Lookup(k)
+		want := p.desired(k)
+		for _, r := range sysctl.Readers() {
+			if e := others.Expect(r, k); e.Set && e.Value != want && !spec.Secret {
+				lines = append(lines, sysctl.Line{Key: k, Value: want, Reason: p.why(k) + "\n" + e.File + " sets another value than the kernel's own"})
+				break
+			}
+		}
+	}
+	return lines, drop
+}
+
+// planned returns the parameters that the plan changes or finds as wanted.
+func (p *applyPlan) planned() []sysctl.Key {
+	var out []sysctl.Key
+	for _, c := range p.Changes {
+		out = append(out, c.Key)
+	}
+	for _, w := range p.Already {
+		out = append(out, w.Key)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// why says who wants a planned parameter and why.
+func (p *applyPlan) why(k sysctl.Key) string {
+	var wants []sysctl.Want
+	for _, c := range p.Changes {
+		if c.Key == k {
+			wants = append(wants, c.Wants...)
+		}
+	}
+	for _, w := range p.Already {
+		if w.Key == k {
+			wants = append(wants, w)
+		}
+	}
+	return reasons(wants...)
+}
+
+// desired returns the value that a planned parameter ends with, in normal form.
+func (p *applyPlan) desired(k sysctl.Key) string {
+	for _, c := range p.Changes {
+		if c.Key == k {
+			return c.After
+		}
+	}
+	spec, _ := sysctl.Lookup(k)
+	v, err := spec.Normalise(p.state.Raw[k])
+	if err != nil {
+		return p.state.Raw[k]
+	}
+	return v
 }
 
 // The actions of a row.
@@ -159,7 +230,7 @@ func (p *applyPlan) list(conf sysctl.Conf) []applyRow {
 
 // keeps says whether the file for the next boot is to have a parameter.
 func (p *applyPlan) keeps(k sysctl.Key) bool {
-	return slices.ContainsFunc(p.Lines(p.state), func(l sysctl.Line) bool { return l.Key == k })
+	return slices.ContainsFunc(p.kept, func(l sysctl.Line) bool { return l.Key == k })
 }
 
 // reasons puts who wants something into one line.

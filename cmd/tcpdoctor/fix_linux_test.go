@@ -218,18 +218,7 @@ func TestFixCuresSynFlood(t *testing.T) {
 func TestFixSomaxconn(t *testing.T) {
 	t.Parallel()
 	ctx, b, state := patient(t), bench(t), t.TempDir()
-	must(t, lab.SetSysctl(b.Server, model.KeySomaxconn, "32"))
-	spec := lab.Server{Comm: "clamped", Backlog: 1024, Listen: everywhere(), AcceptPerSecond: 400}
-	server, err := lab.StartServer(ctx, b.Server, spec, 0)
-	must(t, err)
-	t.Cleanup(func() { _ = server.Close() })
-	client, err := lab.StartClient(ctx, b.Client, lab.Client{
-		Comm: "bursts", To: upstream(b), PerSecond: 200, Burst: 150, Pending: 600, GiveUp: 800 * time.Millisecond,
-	}, 0)
-	must(t, err)
-	t.Cleanup(func() { _ = client.Close() })
-	must(t, client.Until(ctx, "refused clients", func(s lab.Status) bool { return s.GaveUp > 50 }))
-
+	server, spec := clamped(ctx, t, b)
 	pid := strconv.Itoa(server.PID())
 	f := fixRun(ctx, t, state, "--netns", pid, "--yes", "--window", "4s")
 	if f.code != codeRefused || len(f.Changes) != 1 || f.Changes[0].Phase != sysctl.PhaseApplied || !f.Changed {
@@ -247,6 +236,7 @@ func TestFixSomaxconn(t *testing.T) {
 	must(t, server.UpdateServer(spec))
 	cured := fixRun(ctx, t, state, "--resume", f.ChangeID, "--window", "4s")
 	wantCured(t, cured, "accept-queue-overflow", "somaxconn", model.FigureDrops, model.FigureQueuePeak, model.FigureQueueLimit)
+	wantSetting(t, b.Server, model.KeySomaxconn, "4096")
 	if third := fixRun(ctx, t, state, "--resume", f.ChangeID); third.code != codeFailed || !strings.Contains(third.errs, "does not wait for a measurement") {
 		t.Errorf("resumed once more: got exit code %d, %s", third.code, third.errs)
 	}

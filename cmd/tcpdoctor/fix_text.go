@@ -163,7 +163,7 @@ func (w *fixWork) fate(t *fixTry) string {
 
 // comparisonText is one figure before and after, beside what was predicted.
 func comparisonText(c fix.Comparison) string {
-	text := fmt.Sprintf("%-13s", strings.ReplaceAll(c.Name, "-", " "))
+	text := fmt.Sprintf("%-14s", strings.ReplaceAll(c.Name, "-", " "))
 	switch {
 	case c.Before == nil && c.After == nil:
 		text += "not measured"

@@ -20,11 +20,11 @@ type Expected struct {
 }
 
 // The usual range: a quarter of what is predicted, as the model's predictions are
-// tested to hold, and a tenth of the predicted change, because a load is never quite
+// tested to hold, and a twentieth of the predicted change, because a load is never quite
 // the same twice.
 const (
 	shareOfValue  = 0.25
-	shareOfChange = 0.1
+	shareOfChange = 0.05
 )
 
 // crowded is the share of the usable ports in percent from which the finding speaks.
