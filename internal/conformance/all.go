@@ -52,6 +52,7 @@ func All() []Scenario {
 		resetTimeWait,
 		reuseportClose,
 		reuseportOverflow,
+		simulatorListener,
 		simultaneousClose,
 		simultaneousOpen,
 		synAckSchedule,

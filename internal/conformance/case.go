@@ -8,7 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/tcpdoctor/tcpdoctor/facts"
 	"github.com/tcpdoctor/tcpdoctor/internal/lab"
 	"github.com/tcpdoctor/tcpdoctor/model"
 )
@@ -34,6 +33,7 @@ type Case struct {
 
 	mu          sync.Mutex
 	err         error
+	preparing   int // comparisons that agree are not kept meanwhile
 	cancel      context.CancelFunc
 	comparisons []Comparison
 	sockets     []*Socket
@@ -77,7 +77,21 @@ func (c *Case) Compare(what string, fromModel, fromKernel any) {
 			}
 		}
 	}
-	c.comparisons = append(c.comparisons, got)
+	if c.preparing == 0 || !got.Agree {
+		c.comparisons = append(c.comparisons, got)
+	}
+}
+
+// Prepare does what leads up to the matter of a scenario. What is compared on the
+// way belongs to other subjects: only differences are kept.
+func (c *Case) Prepare(do func()) {
+	c.mu.Lock()
+	c.preparing++
+	c.mu.Unlock()
+	do()
+	c.mu.Lock()
+	c.preparing--
+	c.mu.Unlock()
 }
 
 // Fail ends the case for a reason that is no difference between model and
@@ -206,13 +220,4 @@ func (c *Case) close() error {
 		errs = append(errs, s.close())
 	}
 	return errors.Join(append(errs, c.bench.Close())...)
-}
-
-// tally counts sockets by state.
-func tally(sockets []facts.Socket) map[facts.State]int {
-	counts := make(map[facts.State]int)
-	for _, s := range sockets {
-		counts[s.State]++
-	}
-	return counts
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,11 +35,12 @@ func (c Comparison) Unlisted() bool { return !c.Agree && c.Reason == "" }
 
 // Where names the place of the comparison in one line.
 func (c Comparison) Where() string {
-	parts := []string{c.Subject, c.Scenario}
-	if c.Variant != "" {
-		parts = append(parts, c.Variant)
-	}
-	return strings.Join(append(parts, c.Family), " / ")
+	return join(c.Subject, c.Scenario, c.Variant, c.Family)
+}
+
+// join names a place by its parts; an empty one is left out.
+func join(parts ...string) string {
+	return strings.Join(slices.DeleteFunc(parts, func(p string) bool { return p == "" }), " / ")
 }
 
 // compare compares two values. A [Moment] is held against a time, which agrees if
@@ -52,9 +54,27 @@ func compare(what string, fromModel, fromKernel any) Comparison {
 		c.Agree = moment.Fits(due)
 		return c
 	}
+	if near, ok := fromModel.(Near); ok {
+		number, isNumber := fromKernel.(float64)
+		c.Agree = isNumber && near.Has(number)
+		return c
+	}
 	c.Agree = reflect.DeepEqual(fromModel, fromKernel)
 	return c
 }
+
+// Near is a number of the model that the kernel may miss by a share of it, and by
+// two where it is small, because things happen at the edges of the time observed.
+type Near struct{ Value, Share float64 }
+
+// Has reports whether a number is near enough.
+func (n Near) Has(number float64) bool {
+	const atEdges = 2
+	return math.Abs(number-n.Value) <= max(atEdges, n.Share*n.Value)
+}
+
+// String gives the number and what it may be missed by.
+func (n Near) String() string { return fmt.Sprintf("%v ±%v%%", n.Value, math.Round(100*n.Share)) }
 
 // text writes one side of a comparison.
 func text(v any) string {
@@ -86,10 +106,14 @@ type Moment struct{ After, Before time.Duration }
 // Never is the far end of a moment that did not come while it was waited for.
 const Never = time.Duration(math.MaxInt64)
 
+// tick is the longest tick of a kernel's clock (HZ=100). What began within a tick
+// is counted from its start, so a time may be short by as much.
+const tick = 10 * time.Millisecond
+
 // Fits reports whether a timer of this length may have fired at the moment: not
 // early, and not later than the kernel's timer wheel rounds.
 func (m Moment) Fits(due time.Duration) bool {
-	return m.Before >= due && m.After <= model.Slack(due)
+	return m.Before >= due-tick && m.After <= model.Slack(due)
 }
 
 // String gives the moment as one time, or as the interval where that is wide.

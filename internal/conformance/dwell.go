@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/tcpdoctor/tcpdoctor/facts"
 	"github.com/tcpdoctor/tcpdoctor/model"
 )
 
@@ -55,10 +54,3 @@ func (t *Twin) Stays(ctx context.Context, while time.Duration) {
 
 // since stamps a step of a twin.
 func (t *Twin) since(step func()) Stamp { return t.c.Do(step) }
-
-// timerKind is what INET_DIAG shows of the timer of a connection: 0 none, 1
-// retransmission, 2 an orphan's wait, 3 a TIME_WAIT-type object.
-func (t *Twin) timerKind() facts.Timer {
-	found, _ := t.c.Server.Connection(t.line.ends.kernel, t.line.ends.stranger)
-	return facts.Timer(found.Timer)
-}

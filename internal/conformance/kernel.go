@@ -1,9 +1,11 @@
 package conformance
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 
+	"github.com/tcpdoctor/tcpdoctor/facts"
 	"github.com/tcpdoctor/tcpdoctor/internal/lab"
 	"github.com/tcpdoctor/tcpdoctor/internal/netns"
 	"github.com/tcpdoctor/tcpdoctor/model"
@@ -39,4 +41,23 @@ func probe() (model.Dialect, error) {
 		_, p.Counters[string(c)] = counters[string(c)]
 	}
 	return model.NewDialect(p), nil
+}
+
+// probeSynQueue finds out by trying whether a half-open queue holds one entry more
+// than the backlog, which can be read nowhere and is unknown for this release.
+func probeSynQueue(ctx context.Context, d model.Dialect) (model.Dialect, error) {
+	const backlog, callers = 4, 8
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c, err := newCase(ctx, d, Scenario{Subject: "syn-queue", Name: "probe"}, Variant{}, lab.IPv4, cancel)
+	if err != nil {
+		return d, err
+	}
+	c.Server.Set(model.KeySyncookies, 1)
+	port := c.Port()
+	c.Server.Listen(port, backlog)
+	c.begin(ctx, port, 0, callers)
+	d.SynQueueExtra = c.Server.Count(ctx, port, facts.SynRecv) - backlog
+	d.SynQueueExtraCertain = true
+	return d, errors.Join(c.err, c.close())
 }

@@ -32,7 +32,7 @@ func (p place) reach(ctx context.Context, c *Case) *Twin {
 		t = c.Passive()
 	}
 	t.Timestamps = p.timestamps
-	p.way(ctx, t)
+	c.Prepare(func() { p.way(ctx, t) })
 	return t
 }
 

@@ -38,10 +38,11 @@ type Subject struct {
 	Unlisted    int    `json:"unlisted"` // differ, and nobody knows why
 }
 
-// Skipped is a scenario that was not run.
+// Skipped is a scenario, or one variant of it, that was not run.
 type Skipped struct {
 	Subject  string `json:"subject"`
 	Scenario string `json:"scenario"`
+	Variant  string `json:"variant,omitempty"` // empty: all of them
 	Reason   string `json:"reason"`
 }
 
@@ -68,7 +69,7 @@ func (r *Report) finish() {
 			cmp.Compare(a.Variant, b.Variant), cmp.Compare(a.Family, b.Family))
 	})
 	slices.SortFunc(r.Skipped, func(a, b Skipped) int {
-		return cmp.Or(cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Scenario, b.Scenario))
+		return cmp.Or(cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Scenario, b.Scenario), cmp.Compare(a.Variant, b.Variant))
 	})
 	slices.SortFunc(r.Failures, func(a, b Failure) int {
 		return cmp.Or(cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Scenario, b.Scenario), cmp.Compare(a.Variant, b.Variant))
@@ -107,7 +108,7 @@ func (r *Report) Total() Subject {
 // scenario that was skipped and every one that failed.
 func (r *Report) WriteText(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Linux %s: %d comparisons of the model with the kernel in %.0f s\n\n",
+	fmt.Fprintf(&b, "Linux %s: model and kernel compared %d times in %.0f s\n\n",
 		r.Kernel, len(r.Comparisons), r.WallSeconds)
 	table := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "subject\tcompared\tagree\tknown\tdiffer\t")
@@ -123,7 +124,7 @@ func (r *Report) WriteText(w io.Writer) error {
 		}
 	}
 	for _, s := range r.Skipped {
-		fmt.Fprintf(&b, "\nskipped  %s / %s: %s\n", s.Subject, s.Scenario, s.Reason)
+		fmt.Fprintf(&b, "\nskipped  %s: %s\n", join(s.Subject, s.Scenario, s.Variant), s.Reason)
 	}
 	for _, f := range r.Failures {
 		fmt.Fprintf(&b, "\nfailed   %s: %s\n", f.where(), f.Error)
@@ -134,9 +135,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	return nil
 }
 
-func (f Failure) where() string {
-	return Comparison{Subject: f.Subject, Scenario: f.Scenario, Variant: f.Variant, Family: f.Family}.Where()
-}
+func (f Failure) where() string { return join(f.Subject, f.Scenario, f.Variant, f.Family) }
 
 // writeDifference writes a comparison whose sides differ.
 func writeDifference(b *strings.Builder, c Comparison) {

@@ -24,6 +24,8 @@ type Options struct {
 	// Only limits the run to subjects and scenarios whose "subject/scenario"
 	// holds this text; empty means all.
 	Only string
+	// Longest leaves out what takes longer than this; 0 means nothing.
+	Longest time.Duration
 	// Progress is called after each variant, from one goroutine at a time; may
 	// be nil.
 	Progress func(Progress)
@@ -57,6 +59,9 @@ func runScenarios(ctx context.Context, all []Scenario, o Options) (Report, error
 		o.Parallel = parallelDefault
 	}
 	dialect, err := probe()
+	if err == nil && !dialect.SynQueueExtraCertain {
+		dialect, err = probeSynQueue(ctx, dialect)
+	}
 	if err != nil {
 		return Report{}, err
 	}
@@ -95,11 +100,16 @@ func (r *runner) choose(all []Scenario) []job {
 		}
 		if s.Needs != nil {
 			if ok, reason := s.Needs(r.report.Dialect); !ok {
-				r.report.Skipped = append(r.report.Skipped, Skipped{s.Subject, s.Name, reason})
+				r.report.Skipped = append(r.report.Skipped, Skipped{s.Subject, s.Name, "", reason})
 				continue
 			}
 		}
 		for _, v := range s.Variants {
+			if r.options.Longest > 0 && v.Takes > r.options.Longest {
+				reason := fmt.Sprintf("it takes %v, longer than wanted", v.Takes.Round(time.Second))
+				r.report.Skipped = append(r.report.Skipped, Skipped{s.Subject, s.Name, v.Name, reason})
+				continue
+			}
 			for _, f := range s.families() {
 				jobs = append(jobs, job{s, v, f})
 			}

@@ -17,7 +17,7 @@ var handshakePassive = Scenario{
 	Families: bothFamilies(),
 	Variants: once(stepsTake, func(ctx context.Context, c *Case) {
 		t := c.Passive()
-		t.Open(ctx)
+		t.Handshake(ctx)
 		t.Segment(ctx, "data", Say{Flags: model.ACK, Len: 100})
 		t.Read()
 		t.Close(ctx)
@@ -33,7 +33,7 @@ var handshakePeerCloses = Scenario{
 	Families: bothFamilies(),
 	Variants: once(stepsTake, func(ctx context.Context, c *Case) {
 		t := c.Passive()
-		t.Open(ctx)
+		t.Handshake(ctx)
 		t.fin(ctx)
 		t.Close(ctx)
 		t.ack(ctx)
@@ -49,13 +49,13 @@ var handshakeThreeSegmentClose = Scenario{
 	Variants: []Variant{
 		{Name: "after close()", Takes: stepsTake, Run: func(ctx context.Context, c *Case) {
 			t := c.Passive()
-			t.Open(ctx)
+			t.Handshake(ctx)
 			t.Close(ctx)
 			t.fin(ctx)
 		}},
 		{Name: "after shutdown()", Takes: stepsTake, Run: func(ctx context.Context, c *Case) {
 			t := c.Passive()
-			t.Open(ctx)
+			t.Handshake(ctx)
 			t.Shutdown(ctx)
 			t.fin(ctx)
 		}},
@@ -86,7 +86,7 @@ var handshakeActive = Scenario{
 	Families: bothFamilies(),
 	Variants: once(stepsTake, func(ctx context.Context, c *Case) {
 		t := c.Active()
-		t.Open(ctx)
+		t.Handshake(ctx)
 		t.Shutdown(ctx)
 		t.ack(ctx)
 		t.Segment(ctx, "data after our FIN", Say{Flags: model.ACK, Len: 50})

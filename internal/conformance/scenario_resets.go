@@ -8,7 +8,7 @@ import (
 
 var resetClosedPort = Scenario{
 	Subject: "resets", Name: "closed-port",
-	Doc:      "What a port nobody listens on answers.",
+	Doc:      "What a port that nobody listens on answers to each kind of segment.",
 	Families: bothFamilies(),
 	Variants: once(stepsTake, func(ctx context.Context, c *Case) {
 		t := c.twin(c.Port(), c.Stranger(1, 40000))

@@ -59,8 +59,8 @@ func halfOpenLife(ctx context.Context, c *Case, retries int, options ...Option) 
 	})
 	compareSends(c, "SYN-ACK", schedule, began, k.line.Receive(ctx, 0, 0))
 	c.Compare("the entry dies", schedule.Death, died)
-	request := model.NewConn(policy)
-	request.Node = model.Node{State: facts.SynRecv, Object: model.Request}
+	request := c.request()
+	request.Policy = policy
 	wanted := Counts{}
 	timedOut(request, wanted)
 	c.Compare("counters", c.countable(wanted).String(), c.moved(before, c.Server.Counters()).String())

@@ -26,15 +26,9 @@ const (
 	optReuseAddr   option = iota // SO_REUSEADDR
 	optReusePort                 // SO_REUSEPORT
 	optKeepalive                 // SO_KEEPALIVE
-	optKeepIdle                  // TCP_KEEPIDLE, seconds
-	optKeepIntvl                 // TCP_KEEPINTVL, seconds
-	optKeepCount                 // TCP_KEEPCNT
 	optLinger2                   // TCP_LINGER2, seconds
 	optSynCount                  // TCP_SYNCNT
 	optDeferAccept               // TCP_DEFER_ACCEPT, seconds
-	optSendBuffer                // SO_SNDBUF, bytes
-	optUserTimeout               // TCP_USER_TIMEOUT, milliseconds
-	optNoDelay                   // TCP_NODELAY
 	optLateBind                  // IP_BIND_ADDRESS_NO_PORT
 )
 

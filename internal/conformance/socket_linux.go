@@ -19,15 +19,9 @@ func (o option) number() number {
 		optReuseAddr:   {unix.SOL_SOCKET, unix.SO_REUSEADDR},
 		optReusePort:   {unix.SOL_SOCKET, unix.SO_REUSEPORT},
 		optKeepalive:   {unix.SOL_SOCKET, unix.SO_KEEPALIVE},
-		optKeepIdle:    {unix.IPPROTO_TCP, unix.TCP_KEEPIDLE},
-		optKeepIntvl:   {unix.IPPROTO_TCP, unix.TCP_KEEPINTVL},
-		optKeepCount:   {unix.IPPROTO_TCP, unix.TCP_KEEPCNT},
 		optLinger2:     {unix.IPPROTO_TCP, unix.TCP_LINGER2},
 		optSynCount:    {unix.IPPROTO_TCP, unix.TCP_SYNCNT},
 		optDeferAccept: {unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT},
-		optSendBuffer:  {unix.SOL_SOCKET, unix.SO_SNDBUF},
-		optUserTimeout: {unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT},
-		optNoDelay:     {unix.IPPROTO_TCP, unix.TCP_NODELAY},
 		optLateBind:    {unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT},
 	}[o]
 }

@@ -168,9 +168,12 @@ func (t *Twin) Shutdown(ctx context.Context) {
 	t.Call(ctx, "shutdown(write)", model.EvShutdown, func() { t.Sock.Must("shutdown", t.Sock.Shutdown()) })
 }
 
-// Open completes a handshake, accepts if the kernel listened, and leaves the
-// connection ESTABLISHED. Each step is compared.
-func (t *Twin) Open(ctx context.Context) {
+// Open brings the connection to ESTABLISHED by way of preparation.
+func (t *Twin) Open(ctx context.Context) { t.c.Prepare(func() { t.Handshake(ctx) }) }
+
+// Handshake completes a handshake, accepts if the kernel listened, and leaves the
+// connection ESTABLISHED.
+func (t *Twin) Handshake(ctx context.Context) {
 	if t.Listening != nil {
 		t.Segment(ctx, "SYN", Say{Flags: model.SYN})
 		t.Segment(ctx, "final ACK", Say{Flags: model.ACK})
@@ -264,27 +267,32 @@ func (t *Twin) env() model.Env {
 }
 
 // hear waits for what the model expects the kernel to say, and a little longer
-// for what it does not expect.
+// for what it does not expect. What a retransmission timer repeats meanwhile is
+// left out, unless a repeat is what is expected.
 func (t *Twin) hear(ctx context.Context, before lab.Counters, e model.Event, expected []model.Segment) []model.Segment {
 	if e.Kind == model.EvSegment {
 		t.c.absorbed(ctx, before, 1)
 	}
 	const most, settle = 2 * time.Second, 20 * time.Millisecond
-	arrivals := t.line.Receive(ctx, len(expected), most)
 	repeats := slices.ContainsFunc(expected, t.repeated)
-	t.c.Pause(ctx, settle)
-	arrivals = append(arrivals, t.line.Receive(ctx, 0, 0)...)
 	var heard []model.Segment
-	for _, a := range arrivals {
-		s := heardSegment(a)
-		if t.repeated(s) && !repeats {
-			continue // a retransmission timer has fired meanwhile
-		}
-		heard = append(heard, s)
-		if s.Timestamps {
-			t.echo = s.TSVal
+	listen := func(n int, patience time.Duration) {
+		for _, a := range t.line.Receive(ctx, n, patience) {
+			s := heardSegment(a)
+			if t.repeated(s) && !repeats {
+				continue
+			}
+			heard = append(heard, s)
+			if s.Timestamps {
+				t.echo = s.TSVal
+			}
 		}
 	}
+	for deadline := time.Now().Add(most); len(heard) < len(expected) && time.Now().Before(deadline) && !t.c.Failed(); {
+		listen(1, time.Until(deadline))
+	}
+	t.c.Pause(ctx, settle)
+	listen(0, 0)
 	return heard
 }
 
