@@ -220,6 +220,9 @@ func TestOrphans(t *testing.T) {
 	if got := OrphanProbeLife(s, 0); got != 324600*ms {
 		t.Errorf("a peer that answers probes: got %v, want 324.6 s", got)
 	}
+	if got := OrphanProbeLife(s, 120*sec/256); got != 240*sec-120*sec/256 {
+		t.Errorf("an interval that reaches 120 s exactly: got %v", got)
+	}
 	if EffectiveOrphanRetries(0, false) != 8 || EffectiveOrphanRetries(3, false) != 3 || EffectiveOrphanRetries(3, true) != 0 {
 		t.Error("0 means 8, an unreachable peer gets none")
 	}

@@ -55,10 +55,9 @@ func PredictPorts(l PortLoad, c PortChange, s Settings, d Dialect) Effect {
 	later.TWReuse = c.TWReuse.Or(s.TWReuse)
 	later.TWReuseDelay = c.TWReuseDelay.Or(s.TWReuseDelay)
 	was, is := l.outlook(s, d), after.outlook(later, d)
-	if n, ok := c.Sources.Get(); ok && n > 1 {
-		is.capacity *= float64(n)
-		is.rate *= float64(n)
-	}
+	sources := float64(max(1, c.Sources.Or(1)))
+	is.capacity *= sources
+	is.rate *= sources
 	figures := []Figure{
 		{FigurePorts, was.capacity, is.capacity, ""},
 		{FigurePortRate, was.rate, is.rate, "/s"},
@@ -71,9 +70,9 @@ func PredictPorts(l PortLoad, c PortChange, s Settings, d Dialect) Effect {
 		return l.finTimeout(s.FinTimeout, t, figures)
 	}
 	switch {
-	case is.rate > was.rate*1.001 || is.capacity > was.capacity:
+	case is.rate > was.rate || is.capacity > was.capacity:
 		return l.wider(was, is, figures)
-	case is.rate < was.rate*0.999 || is.capacity < was.capacity:
+	case is.rate < was.rate || is.capacity < was.capacity:
 		return effect(Harmful, "fewer connections per second are possible to each destination", figures...)
 	default:
 		return effect(NoEffect, "as many ports are usable as before", figures...)
@@ -87,7 +86,7 @@ type outlook struct {
 }
 
 func (o outlook) used(n int) float64 {
-	if o.capacity <= 0 {
+	if o.capacity == 0 {
 		return 100
 	}
 	return math.Round(1000*float64(n)/o.capacity) / 10
@@ -131,7 +130,7 @@ func (l PortLoad) reuse(before, later Settings, was, is outlook, figures []Figur
 	switch {
 	case !l.Timestamps || before.Timestamps == 0:
 		return effect(NoEffect, "without TCP timestamps a TIME_WAIT connection is never reused", figures...)
-	case l.TimeWait <= 0:
+	case l.TimeWait == 0:
 		return effect(NoEffect, "none of the ports is held by TIME_WAIT", figures...)
 	case wasOn && isOn:
 		return effect(NoEffect, "these TIME_WAIT connections are reused already", figures...)
@@ -167,7 +166,7 @@ func predictPortHazards(l PortLoad, c PortChange, s Settings) (Effect, bool) {
 	if n, ok := c.MaxTWBuckets.Get(); ok && n < s.MaxTWBuckets {
 		return effectf(Harmful, nil, "above %d objects connections skip TIME_WAIT: late segments of an old connection can then reach a new one", n), true
 	}
-	if n, ok := c.MaxTWBuckets.Get(); ok && n >= s.MaxTWBuckets {
+	if c.MaxTWBuckets.Known() {
 		return effect(NoEffect, "tcp_max_tw_buckets bounds TIME_WAIT objects, not ports"), true
 	}
 	return Effect{}, false

@@ -4,10 +4,10 @@ package model
 // application's backlog, cut to somaxconn. A negative backlog counts as
 // unsigned, so it means somaxconn (__sys_listen).
 func AcceptLimit(backlog, somaxconn int) int {
-	if backlog < 0 || backlog > somaxconn {
+	if backlog < 0 {
 		return somaxconn
 	}
-	return backlog
+	return min(backlog, somaxconn)
 }
 
 // AcceptCapacity returns how many connections fit into an accept queue of

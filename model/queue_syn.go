@@ -158,7 +158,7 @@ func HalfOpenCapacity(limit, maxSynBacklog, syncookies int, proven bool, d Diale
 	case syncookies != 0 || proven:
 		return full
 	default:
-		return max(0, min(full, maxSynBacklog-maxSynBacklog>>2+1))
+		return min(full, maxSynBacklog-maxSynBacklog>>2+1)
 	}
 }
 

@@ -29,16 +29,16 @@ func SynAckSchedule(retries int, rtoMax time.Duration) Schedule {
 
 // SynSchedule returns when a connecting socket that nobody answers sends its
 // SYNs and when connect() fails. The first linear timeouts are all of one
-// second; it dies at the first firing with as many resends as retries plus
-// linear timeouts, or with the time that the retries alone would have taken
-// (tcp_write_timeout).
+// second; it dies at the first firing after the time that the retries alone
+// would have taken (tcp_write_timeout; the number of resends is limited to
+// retries plus linear timeouts too, but never reaches that first).
 func SynSchedule(retries, linear int, rtoMax time.Duration) Schedule {
 	limit := backoffTime(retries, RTOBase, rtoMax)
 	s := Schedule{Sends: []time.Duration{0}}
 	at, timeout := time.Duration(0), RTOBase
 	for resent := 0; ; resent++ {
 		at += timeout
-		if resent >= retries+linear || at >= limit {
+		if at >= limit {
 			s.Death = at
 			return s
 		}
@@ -104,9 +104,6 @@ func DeferRounds(seconds int, rtoMax time.Duration) int {
 // DeferSeconds returns what TCP_DEFER_ACCEPT reads back for a number of
 // rounds (retrans_to_secs).
 func DeferSeconds(rounds int, rtoMax time.Duration) int {
-	if rounds <= 0 {
-		return 0
-	}
 	return int(backoffTime(rounds-1, RTOBase, rtoMax) / time.Second)
 }
 

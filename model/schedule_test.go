@@ -163,6 +163,7 @@ func TestDeferAccept(t *testing.T) {
 		{HalfOpenTimer{Timeouts: 2, Retries: 2, DeferRounds: 3}, true, false},
 		{HalfOpenTimer{Timeouts: 0, Retries: 5, DeferRounds: 3}, false, true},
 		{HalfOpenTimer{Timeouts: 0, Retries: 5, Acked: true}, false, true},
+		{HalfOpenTimer{Timeouts: 0, Acked: true, DeferRounds: 1}, false, true},
 	} {
 		if expires, resends := tt.timer.Fire(); expires != tt.expires || resends != tt.resends {
 			t.Errorf("%+v: got %v, %v, want %v, %v", tt.timer, expires, resends, tt.expires, tt.resends)

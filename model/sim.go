@@ -155,7 +155,6 @@ type sim struct {
 	waits   waitHistogram
 	samples []SimSample
 	window  SimSample // under way
-	every   int64
 }
 
 func newSim(c SimConfig) *sim {
@@ -170,7 +169,7 @@ func newSim(c SimConfig) *sim {
 		c: c, rand: rand.New(rand.NewPCG(c.Seed, 0x9e3779b97f4a7c15)), end: int64(c.Duration),
 		limit: AcceptLimit(c.Backlog, c.Somaxconn), dialDeath: int64(dial.Death),
 		synRules: synRules, rtt: int64(c.RTT), slow: int64(c.SlowDelay), lastCookie: -1 << 62,
-		stall: newStallCursor(c.Stalls), every: max(1, int64(c.Duration)/int64(c.Samples)),
+		stall: newStallCursor(c.Stalls),
 	}
 	for _, at := range dial.Sends {
 		s.schedule = append(s.schedule, int64(at))
@@ -193,21 +192,25 @@ func (s *sim) run() {
 		if e.at > s.end {
 			break
 		}
-		for next := s.window.At + s.every; e.at >= next; next += s.every {
-			s.sample(next)
+		for e.at >= s.boundary() {
+			s.sample()
 		}
 		s.now = e.at
 		s.handle(e)
 		s.window.AcceptPeak = max(s.window.AcceptPeak, s.queue.len())
 		s.window.HalfOpenPeak = max(s.window.HalfOpenPeak, s.halfOpen)
 	}
-	for next := s.window.At + s.every; next <= s.end; next += s.every {
-		s.sample(next)
+	for len(s.samples) < s.c.Samples {
+		s.sample()
 	}
 }
 
+// boundary returns where the point of the trajectory under way ends.
+func (s *sim) boundary() int64 { return s.end * int64(len(s.samples)+1) / int64(s.c.Samples) }
+
 // sample closes a point of the trajectory.
-func (s *sim) sample(at int64) {
+func (s *sim) sample() {
+	at := s.boundary()
 	s.window.Accept, s.window.HalfOpen = s.queue.len(), s.halfOpen
 	s.window.Drops = s.counts.ListenDrops - s.tally.sampledDrops
 	s.tally.sampledDrops = s.counts.ListenDrops

@@ -113,6 +113,7 @@ func (s *sim) result() SimResult {
 			r.Pending++
 		}
 	}
+	r.HalfOpenPeak = s.window.HalfOpenPeak
 	for _, p := range s.samples {
 		r.HalfOpenPeak = max(r.HalfOpenPeak, p.HalfOpenPeak)
 	}
