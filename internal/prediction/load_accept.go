@@ -106,16 +106,17 @@ func manyStalls(l listening, perSecond int, stall, between time.Duration) Load {
 	}
 }
 
-// bursts is a server whose clients come many at a time.
-func bursts(l listening, perSecond, burst, acceptPerSecond int) Load {
+// bursts is a server whose clients come many at a time, from so far away.
+func bursts(l listening, perSecond, burst, acceptPerSecond int, away time.Duration) Load {
 	return Load{
-		Text:    fmt.Sprintf("%v that accepts %d a second at most, while clients come %d at a time, %d each second", l, acceptPerSecond, burst, perSecond),
+		Text: fmt.Sprintf("%v that accepts %d a second at most, while clients come %d at a time, %d each second, from %v away",
+			l, acceptPerSecond, burst, perSecond, away),
 		Subject: acceptQueue(),
 		Start: func(ctx context.Context, s *Scene) {
 			l.start(ctx, s, acceptPerSecond)
-			s.Visit(ctx, Visitors{PerSecond: perSecond, Burst: burst})
+			s.Visit(ctx, Visitors{PerSecond: perSecond, Burst: burst, Delay: away})
 		},
-		Warm: 2 * time.Second,
+		Warm: 3 * time.Second,
 	}
 }
 
@@ -141,7 +142,28 @@ func overload(l listening, perSecond, acceptPerSecond int) Load {
 				return got.ReceiveQueue > got.SendQueue
 			})
 		},
-		Warm: time.Second,
+		Warm:   4 * time.Second,
+		Follow: postponed,
+	}
+}
+
+// postponed notes for how long a longer queue has room: from when the listener
+// gets its new limit until the queue is full again.
+func postponed(ctx context.Context, s *Scene) {
+	const patience = 10 * time.Second
+	var longer time.Time
+	was := s.Listener(lab.ServerSide).SendQueue
+	for began := time.Now(); !s.Failed() && time.Since(began) < patience; s.Pause(ctx, 20*time.Millisecond) {
+		got := s.Listener(lab.ServerSide)
+		switch {
+		case longer.IsZero() && got.SendQueue > was:
+			longer = time.Now()
+		case longer.IsZero() && time.Since(began) > 2*time.Second:
+			return
+		case !longer.IsZero() && got.ReceiveQueue > got.SendQueue:
+			s.Note(model.FigurePostponed, time.Since(longer).Seconds())
+			return
+		}
 	}
 }
 

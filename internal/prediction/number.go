@@ -36,7 +36,7 @@ func (n Number) Agrees() bool {
 func compare(t Trial, e model.Effect, before, last *Sample) []Number {
 	var out []Number
 	for _, f := range e.Figures {
-		m, ok := t.Load.Subject.Figures[f.Name]
+		m, ok := t.Figures[f.Name]
 		if !ok {
 			continue
 		}

@@ -167,7 +167,7 @@ func (r *Result) carryOut(ctx context.Context, s *Scene) {
 	l.Start(ctx, s)
 	s.Pause(ctx, l.Warm)
 	s.prepare(ctx, l)
-	before := s.sample(ctx, l)
+	before := s.sample(ctx, l, l.Window)
 	if before == nil {
 		return
 	}
@@ -175,9 +175,17 @@ func (r *Result) carryOut(ctx context.Context, s *Scene) {
 	r.Predicted = t.Change.predict(before.View(), s.Port)
 
 	s.prepare(ctx, l)
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		if l.Follow != nil {
+			l.Follow(ctx, s)
+		}
+	}()
 	t.Change.make(ctx, s, l.Judged)
 	s.Pause(ctx, t.Settle)
-	after := s.sample(ctx, l)
+	<-followed
+	after := s.sample(ctx, l, t.Window)
 	if after == nil {
 		return
 	}
@@ -209,7 +217,7 @@ func (s *Scene) restart(ctx context.Context, t Trial) *Sample {
 	}
 	s.prepare(ctx, t.Load)
 	s.Pause(ctx, t.Settle)
-	return s.sample(ctx, t.Load)
+	return s.sample(ctx, t.Load, t.Window)
 }
 
 // predict asks the model.

@@ -74,7 +74,7 @@ func (t Told) since(before Told, seconds float64) Told {
 
 // sample takes a window while the load's event happens. Nil where the trial has
 // failed.
-func (s *Scene) sample(ctx context.Context, l Load) *Sample {
+func (s *Scene) sample(ctx context.Context, l Load, window time.Duration) *Sample {
 	if s.Failed() {
 		return nil
 	}
@@ -91,7 +91,7 @@ func (s *Scene) sample(ctx context.Context, l Load) *Sample {
 	}
 	began, before := time.Now(), s.told()
 	w, err := sockdiag.Collect(ctx, sockdiag.Options{
-		Window: l.Window, NoProcesses: true,
+		Window: window, NoProcesses: true,
 		Namespaces: []*netns.Handle{s.side(l.Judged), s.side(other)},
 	})
 	told := s.told().since(before, time.Since(began).Seconds())

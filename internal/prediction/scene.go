@@ -37,6 +37,7 @@ type Scene struct {
 	actors   []*lab.Actor
 	clients  []*lab.Actor
 	visitors []*visitors
+	peers    []*lab.Peer
 	hosts    []*Host
 	notes    map[string]float64
 }
@@ -275,8 +276,8 @@ func (s *Scene) close() error {
 	s.mu.Unlock()
 	s.cancel(errEnded)
 	var errs []error
-	for _, v := range s.visitors {
-		errs = append(errs, v.peer.Close())
+	for _, p := range s.peers {
+		errs = append(errs, p.Close())
 	}
 	for _, h := range s.hosts {
 		h.close()

@@ -21,6 +21,11 @@ type Trial struct {
 	// Settle is how long it takes after the change, or after the restart of the
 	// application, until its effect is complete; 0 stands for half a second.
 	Settle time.Duration
+	// Window is how long is measured after the change; 0 stands for the load's.
+	Window time.Duration
+	// Figures replace those of the load's subject, for a change that concerns
+	// something else than what is wrong.
+	Figures map[string]Measure
 	// Allow widens the tolerance of numbers that a load makes noisy.
 	Allow []Allowance
 }
@@ -48,6 +53,9 @@ type Load struct {
 	// Event happens once in each window; may be nil. A window is not over
 	// before its event is.
 	Event func(ctx context.Context, s *Scene)
+	// Follow goes along with the change: it begins right before and ends
+	// before the next window does; may be nil.
+	Follow func(ctx context.Context, s *Scene)
 	// Restart is what the application does when it is restarted; nil stands
 	// for calling listen() again, where there is a server.
 	Restart func(ctx context.Context, s *Scene)
@@ -99,6 +107,12 @@ func (t Trial) complete() Trial {
 	if t.Load.Window == 0 {
 		t.Load.Window = defaultWindow
 	}
+	if t.Window == 0 {
+		t.Window = t.Load.Window
+	}
+	if t.Figures == nil {
+		t.Figures = t.Load.Subject.Figures
+	}
 	if t.Load.Judged == "" {
 		t.Load.Judged = lab.ServerSide
 	}
@@ -110,5 +124,5 @@ func (t Trial) complete() Trial {
 
 // takes is about how long a trial lasts, for the order of running.
 func (t Trial) takes() time.Duration {
-	return t.Load.Warm + 2*t.Load.Window + t.Settle
+	return t.Load.Warm + t.Load.Window + t.Settle + t.Window
 }

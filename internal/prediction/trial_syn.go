@@ -3,7 +3,6 @@ package prediction
 import (
 	"time"
 
-	"github.com/tcpdoctor/tcpdoctor/internal/lab"
 	"github.com/tcpdoctor/tcpdoctor/model"
 )
 
@@ -158,7 +157,7 @@ var synSomaxconnRelisten = Trial{
 	Load:     slowClients(defence{backlog: 4096, somaxconn: 48, cookies: 0}, 200, 500*time.Millisecond),
 	Change:   Change{Key: model.KeySomaxconn, Value: "1024", Relisten: true},
 	Settle:   time.Second,
-	Families: []lab.Family{lab.IPv6},
+	Families: onlyIPv6(),
 }
 
 var synSomaxconnFlood = Trial{

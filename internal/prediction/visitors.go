@@ -31,12 +31,16 @@ type Visitors struct {
 	PerSecond, Burst int
 	// Total ends the coming; 0 means never.
 	Total int
+	// OnCall visitors come only when they are told to, see bring.
+	OnCall bool
 	// Silent visitors never answer, as in a flood.
 	Silent bool
 	// Delay is how long they take to answer a SYN-ACK.
 	Delay time.Duration
 	// Misses is how many SYN-ACKs to each are lost on the way.
 	Misses int
+	// MissesFIN is how many FINs to each are lost on the way.
+	MissesFIN int
 	// ShutWindow advertises a window of zero from the handshake on.
 	ShutWindow bool
 	// Farewell is what they do when the server has finished.
@@ -47,18 +51,20 @@ type Visitors struct {
 
 // visitors are Visitors under way.
 type visitors struct {
-	spec   Visitors
-	scene  *Scene
-	peer   *lab.Peer
-	first  uint32 // number of the first stranger
-	paused atomic.Bool
-	deaf   atomic.Bool // nothing reaches them or comes from them
+	spec  Visitors
+	scene *Scene
+	peer  *lab.Peer
+	first uint32      // number of the first stranger
+	deaf  atomic.Bool // nothing reaches them or comes from them
 
 	begun, completed, reset atomic.Int64
 
 	mu    sync.Mutex
-	asked map[netip.AddrPort]int // SYN-ACKs that came for each of ours
+	asked map[netip.AddrPort]visit
 }
+
+// visit is what came for one visitor.
+type visit struct{ synACKs, fins int }
 
 // strangersEach is how many addresses a group of visitors has for itself.
 const strangersEach = 20000
@@ -76,12 +82,15 @@ func (s *Scene) Visit(ctx context.Context, spec Visitors) *visitors {
 	s.mu.Lock()
 	v := &visitors{
 		spec: spec, scene: s, peer: peer, first: uint32(len(s.visitors)) * strangersEach,
-		asked: make(map[netip.AddrPort]int),
+		asked: make(map[netip.AddrPort]visit),
 	}
 	s.visitors = append(s.visitors, v)
+	s.peers = append(s.peers, peer)
 	s.mu.Unlock()
 	s.Go(func() error { return ended(ctx, peer.Serve(ctx, v.answer)) })
-	s.Go(func() error { return ended(ctx, v.come(ctx)) })
+	if !spec.OnCall {
+		s.Go(func() error { return ended(ctx, v.come(ctx)) })
+	}
 	return v
 }
 
@@ -103,9 +112,6 @@ func (v *visitors) come(ctx context.Context) error {
 	for began, owed := time.Now(), 0; ctx.Err() == nil; {
 		wanted := int(time.Since(began).Seconds()*float64(v.spec.PerSecond)) / burst * burst
 		for ; owed < wanted; owed++ {
-			if v.paused.Load() {
-				continue
-			}
 			if n := int(v.begun.Load()); v.spec.Total > 0 && n >= v.spec.Total {
 				return nil
 			}
@@ -121,6 +127,14 @@ func (v *visitors) come(ctx context.Context) error {
 	return nil
 }
 
+// bring lets so many more come at once.
+func (v *visitors) bring(n int) {
+	draw := random(uint64(v.begun.Load()))
+	for ; n > 0 && !v.scene.Failed(); n-- {
+		v.scene.Fail(v.begin(draw.Uint32()))
+	}
+}
+
 // begin sends one SYN, each from another address, so that no metrics cache knows
 // the peer.
 func (v *visitors) begin(seq uint32) error {
@@ -128,7 +142,7 @@ func (v *visitors) begin(seq uint32) error {
 	addr := v.scene.Stranger(v.scene.Family, v.first+n%strangersEach)
 	from := netip.AddrPortFrom(addr, uint16(2000+n/strangersEach))
 	v.mu.Lock()
-	v.asked[from] = 0
+	v.asked[from] = visit{}
 	v.mu.Unlock()
 	v.begun.Add(1)
 	return v.peer.Send(lab.Segment{From: from, To: v.scene.Target(), Flags: lab.SYN, Seq: seq})
@@ -138,8 +152,12 @@ func (v *visitors) begin(seq uint32) error {
 func (v *visitors) answer(got lab.Segment) []lab.Segment {
 	v.mu.Lock()
 	times, ours := v.asked[got.To]
-	if ours && got.Flags.Has(lab.SYN|lab.ACK) {
-		times++
+	if ours {
+		if got.Flags.Has(lab.SYN | lab.ACK) {
+			times.synACKs++
+		} else if got.Flags.Has(lab.FIN) {
+			times.fins++
+		}
 		v.asked[got.To] = times
 	}
 	v.mu.Unlock()
@@ -151,7 +169,9 @@ func (v *visitors) answer(got lab.Segment) []lab.Segment {
 		v.reset.Add(1)
 		return nil
 	case got.Flags.Has(lab.SYN | lab.ACK):
-		return v.welcome(got, times)
+		return v.welcome(got, times.synACKs)
+	case got.Flags.Has(lab.FIN) && times.fins <= v.spec.MissesFIN:
+		return nil
 	case got.Flags.Has(lab.FIN):
 		return v.farewell(got)
 	case v.spec.AnswerData:
