@@ -1,6 +1,7 @@
 package model
 
 import (
+	"cmp"
 	"math/bits"
 	"time"
 )
@@ -93,7 +94,7 @@ func DefaultSettings(d Dialect, memoryBytes uint64) Settings {
 	s := Settings{
 		Somaxconn:         128,
 		NetdevMaxBacklog:  1000,
-		MaxSynBacklog:     max(128, hash/max(1, d.SynBacklogDivisor)),
+		MaxSynBacklog:     max(128, hash/cmp.Or(d.SynBacklogDivisor, 256)),
 		Syncookies:        1,
 		SynackRetries:     5,
 		SynRetries:        6,
@@ -130,13 +131,7 @@ func DefaultSettings(d Dialect, memoryBytes uint64) Settings {
 // 524,288 (tcp_init, alloc_large_system_hash).
 func EstablishedBuckets(memoryBytes uint64) int {
 	const bucketBytes, most = 128 << 10, 524288
-	n := memoryBytes / bucketBytes
-	if n <= 1 {
-		return 1
-	}
-	if n >= most {
-		return most
-	}
+	n := max(1, min(memoryBytes/bucketBytes, most))
 	return 1 << bits.Len64(n-1)
 }
 

@@ -141,7 +141,16 @@ func TestSettingsWith(t *testing.T) {
 	if _, err := s.With(KeyFinTimeout, "x"); err == nil {
 		t.Error("nonsense was set")
 	}
-	// The TIME_WAIT table and ports only ever grow with the range.
+	if one, err := s.With(KeyPortRange, "5000 5000"); err != nil || one.PortRange.Size() != 1 {
+		t.Errorf("a range of one port: got %v, %v", one.PortRange, err)
+	}
+	ends, err := s.With(KeyReservedPorts, "65535,1,3-4,6")
+	if n, _ := ends.Number(KeyReservedPorts); err != nil || n != 5 || len(ends.ReservedPorts) != 4 {
+		t.Errorf("reserved ports: got %v, %v", ends.ReservedPorts, err)
+	}
+	if n := DefaultSettings(Dialect{}, 64<<30).MaxSynBacklog; n != 2048 {
+		t.Errorf("the oldest dialect: got a SYN backlog of %d, want 2048", n)
+	}
 	if n := (PortRange{10, 9}).Size(); n != 0 {
 		t.Errorf("an empty range has %d ports", n)
 	}

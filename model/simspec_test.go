@@ -18,6 +18,9 @@ func TestParseArrivals(t *testing.T) {
 		"400":                      {{Kind: PoissonArrivals, PerSecond: 400}},
 		"constant:24000/m":         {{Kind: ConstantArrivals, PerSecond: 400}},
 		"constant:7200/h":          {{Kind: ConstantArrivals, PerSecond: 2}},
+		"10000000/s":               {{Kind: PoissonArrivals, PerSecond: 1e7}},
+		"burst:1000000/1s":         {{Kind: BurstArrivals, Size: 1000000, Every: time.Second}},
+		"burst:1/1s":               {{Kind: BurstArrivals, Size: 1, Every: time.Second}},
 		"burst:500/10s":            {{Kind: BurstArrivals, Size: 500, Every: 10 * time.Second}},
 		"poisson:3/s + burst:2/5s": {{Kind: PoissonArrivals, PerSecond: 3}, {Kind: BurstArrivals, Size: 2, Every: 5 * time.Second}},
 	} {
@@ -28,7 +31,7 @@ func TestParseArrivals(t *testing.T) {
 	}
 	for spec, want := range map[string]string{
 		"": "not a rate", "weird:4/s": "unknown kind", "poisson:-4/s": "more than 0", "poisson:0/s": "more than 0",
-		"poisson:4/y": "unknown unit", "poisson:x/s": "not a rate", "poisson:NaN": "not a rate", "poisson:1e9/s": "at most",
+		"poisson:4/y": "unknown unit", "10000001/s": "at most", "poisson:x/s": "not a rate", "poisson:NaN": "not a rate", "poisson:1e9/s": "at most",
 		"poisson:Inf": "at most", "burst:5": "size/interval", "burst:0/1s": "1 to 1000000", "burst:1000001/1s": "1 to 1000000",
 		"burst:x/1s": "1 to 1000000", "burst:5/never": "not a duration", "burst:5/0s": "more than 0", "poisson:4/s+": "not a rate",
 	} {
@@ -121,6 +124,8 @@ func TestSimValidate(t *testing.T) {
 	}
 	good := quietSim()
 	good.Duration, good.SynackRetries, good.SynRetries, good.SynLinearTimeouts = maxDuration, 255, 127, 127
+	good.Service.PerSecond, good.Arrivals = maxRate, constant(maxRate)
+	good.Stalls = []Stall{{Length: 1}, {Length: 1, Every: 2}}
 	good.FloodPerSecond, good.SlowShare, good.Samples, good.Somaxconn, good.MaxSynBacklog = maxRate, 1, 100000, 0, 0
 	if err := good.Validate(); err != nil {
 		t.Errorf("the ends of the ranges: %v", err)
@@ -191,6 +196,12 @@ func TestSweep(t *testing.T) {
 	// A stall of two seconds at a hundred a second needs 200 places.
 	c := quietSim()
 	c.Backlog, c.Arrivals, c.Stalls, c.Duration = 100000, constant(100), []Stall{{At: 10 * sec, Length: 2 * sec}}, 20*sec
+	if point := func(drops uint64) SweepPoint {
+		return SweepPoint{Result: SimResult{Counters: SimCounters{ListenDrops: drops}}}
+	}; Knee([]SweepPoint{point(100), point(6), point(5), point(0)}) != 2 ||
+		Knee([]SweepPoint{point(0), point(100), point(0)}) != 0 || Knee([]SweepPoint{point(7), point(7)}) != 0 {
+		t.Error("the knee is the first point within a twentieth of the best")
+	}
 	points, err := Sweep(c, "somaxconn", []int{64, 128, 256, 512})
 	if err != nil {
 		t.Fatal(err)

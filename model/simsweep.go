@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -141,10 +142,7 @@ func Knee(points []SweepPoint) int {
 	for _, p := range points {
 		best, worst = min(best, p.Result.Counters.ListenDrops), max(worst, p.Result.Counters.ListenDrops)
 	}
-	for i, p := range points {
-		if p.Result.Counters.ListenDrops-best <= (worst-best)/20 {
-			return i
-		}
-	}
-	return len(points) - 1
+	return slices.IndexFunc(points, func(p SweepPoint) bool {
+		return p.Result.Counters.ListenDrops-best <= (worst-best)/20
+	})
 }
