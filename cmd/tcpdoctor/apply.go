@@ -160,13 +160,15 @@ func (o *applyOptions) open(ctx context.Context) (*applySite, error) {
 // with the site.
 func (o *applyOptions) enter(ctx context.Context, h *netns.Handle, name string) (*applySite, error) {
 	s := &applySite{o: o, journal: o.journal(), handle: h, name: name}
-	if s.keepsFiles = keepsFiles(s.handle); o.persist && !s.keepsFiles {
-		s.close()
-		return nil, o.refuse("--persist is refused for %s: configuration files belong to the host, and at boot they are read for its own namespace only", s.name)
-	}
 	var err error
 	if s.tree, err = sysctl.OpenDir(""); err == nil {
 		s.target, err = sysctl.NewTarget(sysctl.TargetOptions{Tree: s.tree, Namespace: s.handle, Name: s.handle.Name()})
+	}
+	if err == nil {
+		s.keepsFiles = s.target.Identity().Initial || isFirst(s.handle)
+		if o.persist && !s.keepsFiles {
+			err = o.refuse("--persist is refused for %s: configuration files belong to the host, and at boot they are read for its own namespace only", s.name)
+		}
 	}
 	if err == nil && !o.dryRun {
 		err = s.recover(ctx)
@@ -194,13 +196,13 @@ func nameOf(h *netns.Handle, spec string) string {
 	return "the namespace of " + spec
 }
 
-// keepsFiles says whether the configuration files that this process sees are read
-// for a namespace when the host, or a container with an init of its own, starts:
-// it is that of the first process.
-func keepsFiles(h *netns.Handle) bool {
+// isFirst says whether a namespace is that of the first process: then the
+// configuration files that this process sees are read for it when a container with
+// an init of its own starts. Where it may not be seen, it is not.
+func isFirst(h *netns.Handle) bool {
 	first, err := netns.Open("/proc/1/ns/net")
 	if err != nil {
-		return h.IsSelf() // not permitted to look
+		return false
 	}
 	defer first.Close()
 	return first.Same(h)

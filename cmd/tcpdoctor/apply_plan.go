@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -304,7 +302,7 @@ func (o *applyOptions) carryOut(ctx context.Context, s *applySite, p *applyPlan)
 // finish says what came of a plan and returns the exit code that goes with it.
 func (o *applyOptions) finish(d applyResult) error {
 	if o.output == "json" {
-		if err := o.writeJSON(d); err != nil {
+		if err := writeJSON(o.io.Out, d); err != nil {
 			return err
 		}
 	} else if err := o.showResult(d); err != nil {
@@ -312,16 +310,6 @@ func (o *applyOptions) finish(d applyResult) error {
 	}
 	if d.Refused != "" {
 		return exit(codeRefused)
-	}
-	return nil
-}
-
-func (o *applyOptions) writeJSON(v any) error {
-	e := json.NewEncoder(o.io.Out)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return fmt.Errorf("write the result: %w", err)
 	}
 	return nil
 }

@@ -61,16 +61,23 @@ func (s *applySite) result(p *applyPlan) applyResult {
 	if d.Keys == nil {
 		d.Keys = []applyRow{}
 	}
-	if p.file != nil {
-		d.File = &applyFile{Path: p.file.Path, Before: p.file.Before, After: p.file.After}
-		for _, o := range p.overrides {
-			d.File.Overrides = append(d.File.Overrides, applyOverride{
-				Key: o.Key, Reader: o.Reader, File: o.Winner.File, Line: o.Winner.Line,
-				Value: sysctl.Shown(o.Key, o.Winner.Value), SameValue: o.SameValue,
-			})
-		}
-	}
+	d.File = p.fileResult()
 	return d
+}
+
+// fileResult is what becomes of the file for the next boot; nil without --persist.
+func (p *applyPlan) fileResult() *applyFile {
+	if p.file == nil {
+		return nil
+	}
+	f := &applyFile{Path: p.file.Path, Before: p.file.Before, After: p.file.After}
+	for _, o := range p.overrides {
+		f.Overrides = append(f.Overrides, applyOverride{
+			Key: o.Key, Reader: o.Reader, File: o.Winner.File, Line: o.Winner.Line,
+			Value: sysctl.Shown(o.Key, o.Winner.Value), SameValue: o.SameValue,
+		})
+	}
+	return f
 }
 
 // receipt takes over what was done.

@@ -89,24 +89,26 @@ func (s *sheet) labelled(label, text string) {
 
 // broken writes text after an indent; what follows a break has another.
 func (s *sheet) broken(indent, later int, text string) {
-	out := strings.Repeat(" ", indent)
-	at := indent
+	var out strings.Builder
+	at, gap := 0, indent
 	for i, word := range strings.Split(report.Clean(text), " ") {
 		n := utf8.RuneCountInString(word)
 		switch {
 		case i == 0:
-		case word != "" && at+1+n > s.width && at > later:
-			out = strings.TrimRight(out, " ") + "\n" + strings.Repeat(" ", later)
-			at = later
+		case word != "" && at > later && at+gap+1+n > s.width:
+			out.WriteByte('\n')
+			at, gap = 0, later
 		default:
-			out += " "
-			at++
+			gap++
 		}
-		out += word
-		at += n
+		if word == "" {
+			continue
+		}
+		out.WriteString(strings.Repeat(" ", gap) + word)
+		at, gap = at+gap+n, 0
 	}
 	if s.err == nil {
-		_, s.err = fmt.Fprintln(s.w, strings.TrimRight(out, " "))
+		_, s.err = fmt.Fprintln(s.w, out.String())
 	}
 }
 
@@ -164,7 +166,7 @@ func (o *applyOptions) showPlan(site *applySite, p *applyPlan) error {
 		}
 	}
 	if p.file != nil {
-		o.showFile(s, site.result(p).File, p.writesFile())
+		o.showFile(s, p.fileResult(), p.writesFile())
 	}
 	return s.end()
 }

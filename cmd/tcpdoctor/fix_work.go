@@ -260,7 +260,7 @@ func (w *fixWork) cured() bool {
 func (w *fixWork) finish() error {
 	var err error
 	if w.o.output == "json" {
-		err = w.o.writeJSON(w.document())
+		err = writeJSON(w.o.io.Out, w.document())
 	} else {
 		err = w.showOutcome()
 	}

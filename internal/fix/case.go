@@ -207,16 +207,25 @@ type Attempt struct {
 func Group(cases []Case, together bool) []Attempt {
 	var out []Attempt
 	for _, c := range cases {
-		joined := Attempt{Cases: []Case{c}}
+		at := -1
 		var apart []Attempt
 		for _, a := range out {
-			if together || a.shares(c) {
-				joined.Cases = append(slices.Clone(a.Cases), joined.Cases...)
-			} else {
+			switch {
+			case !together && !a.shares(c):
 				apart = append(apart, a)
+			case at < 0:
+				at = len(apart)
+				apart = append(apart, a)
+			default: // what the case joins is one from now on
+				apart[at].Cases = append(apart[at].Cases, a.Cases...)
 			}
 		}
-		out = append(apart, joined)
+		if at < 0 {
+			at = len(apart)
+			apart = append(apart, Attempt{})
+		}
+		apart[at].Cases = append(apart[at].Cases, c)
+		out = apart
 	}
 	return out
 }

@@ -182,7 +182,12 @@ func (c Case) load(all []Reading) string {
 
 // Amount prints a figure with its unit as people say it: "37/s", "4,097
 // connections".
-func Amount(v float64, unit string) string { return number(v) + suffix(unit) }
+func Amount(v float64, unit string) string {
+	if v >= math.MaxFloat64 {
+		return number(v)
+	}
+	return number(v) + suffix(unit)
+}
 
 // Span prints two figures, the unit with each where it is a sign and once where it
 // is a word: "0/s to 3.7/s", "129 to 4,097 connections".
@@ -191,7 +196,7 @@ func Span(from float64, between string, to float64, unit string) string {
 	if strings.HasPrefix(s, " ") {
 		return number(from) + between + number(to) + s
 	}
-	return number(from) + s + between + number(to) + s
+	return Amount(from, unit) + between + Amount(to, unit)
 }
 
 // suffix is a unit as it stands behind a number.
