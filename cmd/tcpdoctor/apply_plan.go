@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -293,10 +294,21 @@ func (o *applyOptions) carryOut(ctx context.Context, s *applySite, p *applyPlan)
 		d.Changed, d.Refused = false, message(err)
 		return d, nil
 	case err != nil:
-		return d, err
+		d.Changed = false
+		return d, p.elsewhere(err)
 	}
 	d.receipt(receipt)
 	return d, nil
+}
+
+// elsewhere adds to the error of a parameter tree that is mounted read-only how a
+// container's parameters are set instead.
+func (p *applyPlan) elsewhere(err error) error {
+	failed, ok := errors.AsType[*sysctl.KeyError](err)
+	if !ok || failed.Kind != sysctl.FailedMount {
+		return err
+	}
+	return fmt.Errorf("%w; instead, %s", err, sysctl.Elsewhere(failed.Key, p.desired(failed.Key)))
 }
 
 // finish says what came of a plan and returns the exit code that goes with it.

@@ -224,3 +224,32 @@ func TestFixAsks(t *testing.T) {
 		}
 	}
 }
+
+// TestFixSeveral: two faults in one namespace, over IPv6, are two changes, each
+// cured and confirmed by itself.
+func TestFixSeveral(t *testing.T) {
+	t.Parallel()
+	ctx, b, state := patient(t), bench(t), t.TempDir()
+	pid := 0
+	for _, name := range []string{"time-wait-overflow", "syn-flood-cookies-off"} {
+		f, _ := lab.Find(name)
+		r, err := lab.Start(ctx, f, lab.Options{Bench: b, Family: lab.IPv6})
+		must(t, err)
+		t.Cleanup(func() { _ = r.Close() })
+		pid = r.ServerPID
+	}
+	f := fixRun(ctx, t, state, "--netns", strconv.Itoa(pid), "--yes", "--window", "3s")
+	if f.code != codeOK || len(f.Changes) != 2 || f.ChangeID != "" || len(f.Keys) != 2 {
+		t.Fatalf("got exit code %d and\n%s", f.code, f.out)
+	}
+	for _, c := range f.Changes {
+		if len(c.Cases) != 1 || c.Cases[0].Outcome != fix.Cured || c.Phase != sysctl.PhaseApplied || entryOf(t, state, c.ChangeID).Phase != sysctl.PhaseApplied {
+			t.Errorf("got %+v", c)
+		}
+		wantWithin(t, c.Cases[0], model.FigureDrops)
+	}
+	only := fixRun(ctx, t, state, "--netns", strconv.Itoa(pid), "--yes", "--window", "1s", "time-wait-overflow")
+	if only.code != codeOK || !only.Cured || only.Changed {
+		t.Errorf("once more: got exit code %d and\n%s", only.code, only.out)
+	}
+}
