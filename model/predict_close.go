@@ -213,6 +213,9 @@ func PredictKeepalive(l KeepaliveLoad, before, after Settings) Effect {
 		return effect(NoEffect, "a dead peer is noticed as late as before", figures...)
 	case is > was:
 		return effect(Harmful, "a dead peer is noticed later", figures...)
+	case after.KeepaliveTime >= before.KeepaliveTime:
+		// tcp_keepalive_timer asks for both whenever it fires.
+		return effect(Helps, "a dead peer is noticed sooner; connections that are probed already finish sooner too", figures...)
 	default:
 		return effectf(NeedsRestart, figures, "a connection keeps the timer it armed: %s applies to connections made from now on", fmt.Sprintf("the new %s", amount(is, "s")))
 	}

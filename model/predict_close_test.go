@@ -23,6 +23,11 @@ func TestPredictClosing(t *testing.T) {
 		after.KeepaliveTime = time.Duration(seconds) * time.Second
 		return PredictKeepalive(l, s, after)
 	}
+	probe := func(interval time.Duration, probes int) Effect {
+		after := s
+		after.KeepaliveInterval, after.KeepaliveProbes = interval, probes
+		return PredictKeepalive(KeepaliveLoad{Idle: 100, Enabled: 50}, s, after)
+	}
 	syn := func(count, retries int) Effect {
 		return PredictSynRetries(DialLoad{Count: count}, s, retries)
 	}
@@ -67,6 +72,8 @@ func TestPredictClosing(t *testing.T) {
 		{"syn_retries 6 to 6", syn(100, 6), NoEffect, "as late"},
 		{"syn_retries without connects", syn(0, 3), NoEffect, "no connect"},
 
+		{"keepalive probes closer together", probe(30*time.Second, s.KeepaliveProbes), Helps, "sooner"},
+		{"fewer keepalive probes", probe(s.KeepaliveInterval, 3), Helps, "sooner"},
 		{"keepalive without SO_KEEPALIVE", keep(KeepaliveLoad{Idle: 100}, 600), NoEffect, "SO_KEEPALIVE"},
 		{"keepalive shortened", keep(KeepaliveLoad{Idle: 100, Enabled: 50}, 600), NeedsRestart, "new 1275 s"},
 		{"keepalive lengthened", keep(KeepaliveLoad{Idle: 100, Enabled: 50}, 9000), Harmful, "later"},

@@ -54,6 +54,10 @@ func PredictPorts(l PortLoad, c PortChange, s Settings, d Dialect) Effect {
 	after.Reserved = c.Reserved.Or(l.Reserved)
 	later.TWReuse = c.TWReuse.Or(s.TWReuse)
 	later.TWReuseDelay = c.TWReuseDelay.Or(s.TWReuseDelay)
+	later.Timestamps = c.Timestamps.Or(s.Timestamps)
+	if c.Timestamps.Known() {
+		after.Timestamps = later.Timestamps != 0
+	}
 	was, is := l.outlook(s, d), after.outlook(later, d)
 	sources := float64(max(1, c.Sources.Or(1)))
 	is.capacity *= sources
@@ -62,6 +66,9 @@ func PredictPorts(l PortLoad, c PortChange, s Settings, d Dialect) Effect {
 		{FigurePorts, was.capacity, is.capacity, ""},
 		{FigurePortRate, was.rate, is.rate, "/s"},
 		{FigureUsed, was.used(l.Used), is.used(l.Used), "%"},
+	}
+	if c.Timestamps.Known() && Reuses(PortUse{Timestamps: after.Timestamps, Loopback: l.Loopback}, later) && !l.Timestamps {
+		return l.timestampsOn(was, is, figures)
 	}
 	if c.TWReuse.Known() {
 		return l.reuse(s, later, was, is, figures)
@@ -123,6 +130,15 @@ func (l PortLoad) wider(was, is outlook, figures []Figure) Effect {
 	}
 }
 
+// timestampsOn is the answer to timestamps where tcp_tw_reuse waits for them.
+func (l PortLoad) timestampsOn(was, is outlook, figures []Figure) Effect {
+	e := l.wider(was, is, figures)
+	if e.Verdict == Helps {
+		e.Reason = "tcp_tw_reuse works for connections made from now on, once the 60 s of those without timestamps are over"
+	}
+	return e
+}
+
 // reuse is the answer to another tcp_tw_reuse.
 func (l PortLoad) reuse(before, later Settings, was, is outlook, figures []Figure) Effect {
 	u := PortUse{Timestamps: l.Timestamps, Loopback: l.Loopback}
@@ -161,7 +177,7 @@ func (l PortLoad) finTimeout(before, after time.Duration, figures []Figure) Effe
 // predictPortHazards answers changes that are wrong whatever the load.
 func predictPortHazards(l PortLoad, c PortChange, s Settings) (Effect, bool) {
 	if t, ok := c.Timestamps.Get(); ok && t == 0 && s.Timestamps != 0 {
-		return effect(Harmful, "without timestamps TIME_WAIT can never be reused, and PAWS and round-trip sampling are lost"), true
+		return effect(Harmful, "new connections lose PAWS, round-trip samples and, where made by a SYN cookie, their options; a port first used without timestamps is not reused while in TIME_WAIT"), true
 	}
 	if n, ok := c.MaxTWBuckets.Get(); ok && n < s.MaxTWBuckets {
 		return effectf(Harmful, nil, "above %d objects connections skip TIME_WAIT: late segments of an old connection can then reach a new one", n), true

@@ -200,6 +200,10 @@ func TestPredictPorts(t *testing.T) {
 	loop.Loopback = true
 	bare := full
 	bare.Timestamps = false
+	reuseBare := noStamps
+	reuseBare.TWReuse = 1
+	quietBare := bare
+	quietBare.Used, quietBare.TimeWait, quietBare.ConnectsPerSecond = 1000, 990, 16
 	quiet := full
 	quiet.Used, quiet.TimeWait, quiet.ConnectsPerSecond = 1000, 990, 16
 	unclosed := full
@@ -235,7 +239,10 @@ func TestPredictPorts(t *testing.T) {
 		{"fin_timeout against TIME_WAIT", full, PortChange{FinTimeout: some(15 * time.Second)}, s, NoEffect, "FIN_WAIT2 only"},
 		{"fin_timeout where FIN_WAIT2 holds the ports", unclosed, PortChange{FinTimeout: some(15 * time.Second)}, s, Helps, "sooner"},
 		{"fin_timeout raised where FIN_WAIT2 holds the ports", unclosed, PortChange{FinTimeout: some(150 * time.Second)}, s, Harmful, "longer"},
-		{"timestamps off", full, PortChange{Timestamps: some(0)}, s, Harmful, "never be reused"},
+		{"timestamps off", full, PortChange{Timestamps: some(0)}, s, Harmful, "is not reused"},
+		{"timestamps on where tcp_tw_reuse waits for them", bare, PortChange{Timestamps: some(1)}, reuseBare, Helps, "from now on"},
+		{"timestamps on without tcp_tw_reuse", bare, PortChange{Timestamps: some(1)}, noStamps, NoEffect, "as many"},
+		{"timestamps on while ports are not short", quietBare, PortChange{Timestamps: some(1)}, reuseBare, NoEffect, "not short"},
 		{"max_tw_buckets lowered", full, PortChange{MaxTWBuckets: some(5000)}, s, Harmful, "skip TIME_WAIT"},
 		{"max_tw_buckets raised", full, PortChange{MaxTWBuckets: some(500000)}, s, NoEffect, "not ports"},
 		{"more source addresses", full, PortChange{Sources: some(4)}, s, Helps, ""},
