@@ -22,6 +22,9 @@ type applyRequest struct {
 	// forget are parameters whose lines go from the file for the next boot, with
 	// --persist.
 	forget []sysctl.Key
+	// restores says that what was there before is wanted back: no line is kept for
+	// it, and what other files set at boot holds.
+	restores bool
 	// note returns what is to be shown under a change, such as what is still to be
 	// done afterwards; nil for nothing.
 	note func(sysctl.Change) []string
@@ -96,6 +99,9 @@ func (s *applySite) plan(r applyRequest) (*applyPlan, error) {
 // whose lines it does not need any more. One that is to have the kernel's own
 // default needs a line only where another file sets something else.
 func (p *applyPlan) keep(conf sysctl.Conf) (lines []sysctl.Line, drop []sysctl.Key) {
+	if p.request.restores {
+		return nil, p.planned()
+	}
 	lines = p.Lines(p.state)
 	others := conf.With(sysctl.PersistPath, nil)
 	for _, k := range p.planned() {
