@@ -20,11 +20,12 @@ type explainOptions struct {
 func newExplainCmd(io streams) *cobra.Command {
 	o := explainOptions{io: io, output: "text"}
 	cmd := &cobra.Command{
-		Use:   "explain [FINDING|STATE|SETTING|COUNTER]",
+		Use:   "explain [FINDING|STATE|SETTING|COUNTER|states]",
 		Short: "what a finding, a TCP state, a kernel setting or a kernel counter means",
 		Long: `Explain a finding (accept-queue-overflow), a TCP state (CLOSE_WAIT), a kernel
 setting (net.core.somaxconn, or just somaxconn) or a kernel counter
-(TcpExt.ListenDrops, or just ListenDrops). Without a term, list all of them.`,
+(TcpExt.ListenDrops, or just ListenDrops). "states" draws how connections open
+and close, with -o mermaid for a document. Without a term, list all of them.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return fmt.Errorf("%q: one term at a time", args[1])
@@ -41,7 +42,7 @@ setting (net.core.somaxconn, or just somaxconn) or a kernel counter
 			return runExplain(o)
 		},
 	}
-	cmd.Flags().StringVarP(&o.output, "output", "o", o.output, "`format`: "+joined(articleFormats()))
+	cmd.Flags().StringVarP(&o.output, "output", "o", o.output, "`format`: "+joined(articleFormats())+"; of states also mermaid")
 	return cmd
 }
 
@@ -49,8 +50,15 @@ setting (net.core.somaxconn, or just somaxconn) or a kernel counter
 func articleFormats() []string { return []string{"json", "text", "yaml"} }
 
 func runExplain(o explainOptions) error {
-	if !slices.Contains(articleFormats(), o.output) {
-		return fmt.Errorf("no format %q (there are: %s)", o.output, joined(articleFormats()))
+	formats := articleFormats()
+	if isStates(o.term) {
+		formats = statesFormats()
+	}
+	if !slices.Contains(formats, o.output) {
+		return fmt.Errorf("no format %q (there are: %s)", o.output, joined(formats))
+	}
+	if isStates(o.term) {
+		return o.writeStates()
 	}
 	a, ok := contents(), true
 	if o.term != "" {
@@ -75,7 +83,7 @@ func find(term string) (report.Article, bool) {
 // terms lists everything that can be explained, settings and counters by their
 // short names too.
 func terms() []string {
-	var out []string
+	out := []string{statesTerm}
 	for _, s := range contents().Sections {
 		for _, name := range s.Names {
 			out = append(out, name)

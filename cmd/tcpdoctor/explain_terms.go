@@ -34,7 +34,7 @@ func contents() report.Article {
 		Name: "tcpdoctor explain", Kind: "contents", Title: "what can be explained",
 		Sections: []report.Section{
 			{Heading: "findings", Items: findings},
-			{Heading: "states", Names: states},
+			{Heading: "states", Text: "how they follow each other: tcpdoctor explain states", Names: states},
 			{Heading: "settings", Names: settings},
 			{Heading: "counters", Names: counters},
 		},

@@ -62,9 +62,31 @@ const leastWidth = 40
 // folded breaks text at white space into lines of at most width columns. A
 // longer word has a line of its own.
 func folded(text string, width int) []string {
+	return filled(strings.Fields(report.Clean(text)), width)
+}
+
+// foldedItems is folded for a list, whose items are better not broken.
+func foldedItems(items []string, width int) []string {
+	var words []string
+	for i, item := range items {
+		item = report.Clean(item)
+		if i < len(items)-1 {
+			item += " ·"
+		}
+		if columns(item) <= width {
+			words = append(words, item)
+		} else {
+			words = append(words, strings.Fields(item)...)
+		}
+	}
+	return filled(words, width)
+}
+
+// filled puts words into lines.
+func filled(words []string, width int) []string {
 	var lines []string
 	line := ""
-	for word := range strings.FieldsSeq(report.Clean(text)) {
+	for _, word := range words {
 		switch {
 		case line == "":
 			line = word

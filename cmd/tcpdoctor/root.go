@@ -88,7 +88,7 @@ or wrong usage; commands that do not judge know 0 and 3.`,
 
 // commands lists what makes the commands.
 func commands() []func(streams) *cobra.Command {
-	return []func(streams) *cobra.Command{newDiagnoseCmd, newExplainCmd, newFixCmd, newGuardCmd, newLabCmd, newSelftestCmd, newVersionCmd}
+	return []func(streams) *cobra.Command{newDiagnoseCmd, newExplainCmd, newFixCmd, newGuardCmd, newLabCmd, newSelftestCmd, newSimulateCmd, newVersionCmd}
 }
 
 // unknownCommand is the error for a first word that is no command.
