@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -69,7 +70,7 @@ func TestApplyRefused(t *testing.T) {
 	want := sysctl.Want{Key: model.KeySomaxconn, Op: sysctl.Exactly, Value: "9999", Lower: true, Reason: "r"}
 
 	err = o.run(t.Context(), s, applyRequest{wants: []sysctl.Want{want, {Key: "net.ipv4.tcp_finn_timeout", Op: sysctl.Exactly, Value: "1"}}})
-	if err != exit(codeRefused) || !strings.Contains(out.String(), "net.ipv4.tcp_fin_timeout may be meant") {
+	if !errors.Is(err, exit(codeRefused)) || !strings.Contains(out.String(), "net.ipv4.tcp_fin_timeout may be meant") {
 		t.Errorf("a misspelt name: got %v,\n%s", err, out)
 	}
 
@@ -84,7 +85,7 @@ func TestApplyRefused(t *testing.T) {
 	must(t, lab.SetSysctl(b.Client, model.KeySomaxconn, before))
 
 	o.yes = false // and nobody types anything
-	if err := o.run(t.Context(), s, applyRequest{wants: []sysctl.Want{want}}); err != exit(codeRefused) {
+	if err := o.run(t.Context(), s, applyRequest{wants: []sysctl.Want{want}}); !errors.Is(err, exit(codeRefused)) {
 		t.Errorf("no answer: got %v, want a refusal", err)
 	}
 	wantSetting(t, b.Client, model.KeySomaxconn, before)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -178,7 +179,7 @@ func TestShowResult(t *testing.T) {
 	} {
 		var out bytes.Buffer
 		err := textOptions(&out, 100).finish(tt.d)
-		if out.String() != tt.want || err != tt.code {
+		if out.String() != tt.want || !errors.Is(err, tt.code) {
 			t.Errorf("got %q, %v, want %q, %v", out.String(), err, tt.want, tt.code)
 		}
 	}

@@ -29,7 +29,7 @@ func patient(t *testing.T) context.Context {
 	return ctx
 }
 
-// standing makes a fault as the lab knows it.
+// stand makes a fault as the lab knows it.
 func stand(ctx context.Context, t *testing.T, name string) *lab.Running {
 	t.Helper()
 	f, ok := lab.Find(name)
@@ -82,7 +82,7 @@ func fixRun(ctx context.Context, t *testing.T, state string, args ...string) fix
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	err := cmd.Run()
-	if failed := (*exec.ExitError)(nil); err != nil && !errors.As(err, &failed) {
+	if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
 		t.Fatal(err)
 	}
 	f := fixed{code: cmd.ProcessState.ExitCode(), out: out.String(), errs: errs.String()}
