@@ -92,6 +92,7 @@ func All() []Trial {
 		synSomaxconnFlood,
 		synSomaxconnPart,
 		synSomaxconnRelisten,
+		synTimestampsOff,
 		synackFlood,
 		synackLong,
 		synackLossy,

@@ -106,17 +106,51 @@ func manyStalls(l listening, perSecond int, stall, between time.Duration) Load {
 	}
 }
 
-// bursts is a server whose clients come many at a time, from so far away.
-func bursts(l listening, perSecond, burst, acceptPerSecond int, away time.Duration) Load {
+// bursts is a server whose clients come many at a time.
+func bursts(l listening, perSecond, burst, acceptPerSecond int) Load {
 	return Load{
-		Text: fmt.Sprintf("%v that accepts %d a second at most, while clients come %d at a time, %d each second, from %v away",
-			l, acceptPerSecond, burst, perSecond, away),
+		Text: fmt.Sprintf("%v that accepts %d a second at most, while clients come %d at a time, %d each second",
+			l, acceptPerSecond, burst, perSecond),
 		Subject: acceptQueue(),
 		Start: func(ctx context.Context, s *Scene) {
 			l.start(ctx, s, acceptPerSecond)
-			s.Visit(ctx, Visitors{PerSecond: perSecond, Burst: burst, Delay: away})
+			s.Visit(ctx, Visitors{PerSecond: perSecond, Burst: burst})
 		},
 		Warm: 3 * time.Second,
+	}
+}
+
+// lateACKs is a server that stops accepting twice in a window; in that time some
+// clients fill a part of its queue, and more have their SYN answered before the queue
+// is full and send their last ACK after.
+func lateACKs(l listening, early, late int) Load {
+	const away = 50 * time.Millisecond
+	return Load{
+		Text: fmt.Sprintf("%v that stops accepting for 0.5 s twice in a window, while first %d and then %d clients come at once",
+			l, early, late),
+		Subject: acceptQueue(),
+		Start: func(ctx context.Context, s *Scene) {
+			l.start(ctx, s, 0)
+			s.Visit(ctx, Visitors{OnCall: true})
+			s.Visit(ctx, Visitors{OnCall: true, Delay: away})
+		},
+		Event: func(ctx context.Context, s *Scene) {
+			for range 2 {
+				if s.Failed() {
+					return
+				}
+				s.Pause(ctx, 200*time.Millisecond)
+				s.UpdateServer(func(spec *lab.Server) { spec.Stalled = true })
+				s.Pause(ctx, 150*time.Millisecond)
+				s.visitors[0].bring(early)
+				s.Pause(ctx, 100*time.Millisecond)
+				s.visitors[1].bring(late)
+				s.Pause(ctx, 250*time.Millisecond)
+				s.UpdateServer(func(spec *lab.Server) { spec.Stalled = false })
+				// Those refused at their ACK get another SYN-ACK after a second.
+				s.Pause(ctx, 750*time.Millisecond)
+			}
+		},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
@@ -33,15 +34,50 @@ func ports() Subject {
 	}
 }
 
+// notePorts is how many local ports were in use to the destination when a window
+// ended.
+const notePorts = "ports"
+
 // portsAtMost is how many local ports were in use to the destination when no more
 // could be had.
 func portsAtMost(s *Sample) (float64, bool) {
-	for _, d := range s.At(lab.ClientSide).End.Census.Destinations {
-		if d.Dest.Port() == s.port {
-			return float64(d.InRange), s.Told.NoPort > 0
+	v, _ := s.Note(notePorts)
+	return v, s.Told.NoPort > 0
+}
+
+// countPorts notes how many of the ports that connections may choose from are in
+// use. Ports used before they were set aside do not count.
+func countPorts(_ context.Context, s *Scene) {
+	if s.Failed() {
+		return
+	}
+	settings, err := s.settings(lab.ClientSide)
+	s.Fail(err)
+	found, err := lab.Sockets(s.side(lab.ClientSide), lab.Established, lab.SynSent, lab.FinWait1, lab.FinWait2, lab.TimeWait,
+		lab.CloseWait, lab.LastAck, lab.Closing)
+	s.Fail(err)
+	used := make(map[uint16]bool)
+	for _, c := range found {
+		p := c.Local.Port()
+		aside := slices.ContainsFunc(settings.ReservedPorts, func(r model.PortRange) bool { return r.Has(p) })
+		if c.Remote.Port() == s.Port && settings.PortRange.Has(p) && !aside {
+			used[p] = true
 		}
 	}
-	return 0, false
+	s.Note(notePorts, float64(len(used)))
+}
+
+// settings reads the range of ports of one side.
+func (s *Scene) settings(of lab.Side) (model.Settings, error) {
+	values := make(map[string]string)
+	for _, key := range []string{model.KeyPortRange, model.KeyReservedPorts} {
+		v, err := lab.Sysctl(s.side(of), key)
+		if err != nil {
+			return model.Settings{}, err
+		}
+		values[key] = v
+	}
+	return model.ParseSettings(values, model.Dialect{}, 0)
 }
 
 // sustained is how many connections were made each second, where no more could
@@ -107,7 +143,8 @@ func (d dialling) String() string {
 func dial(d dialling, warm time.Duration) Load {
 	return Load{
 		Text: d.String(), Judged: lab.ClientSide, Subject: ports(), Warm: warm,
-		Start: func(ctx context.Context, s *Scene) { d.start(ctx, s) },
+		Start:  func(ctx context.Context, s *Scene) { d.start(ctx, s) },
+		Finish: countPorts,
 	}
 }
 
@@ -159,23 +196,20 @@ func timeWait(of lab.Side) Subject {
 		Figures: map[string]Measure{
 			model.FigureDrops: skipped,
 			model.FigureTimeWait: {Floor: 5, AsSeen: true, Of: func(s *Sample) (float64, bool) {
-				return s.Mean(of, facts.TimeWait), true
+				steady := s.Age > fullCycle || skipped.over(s, skipped.Floor)
+				return float64(s.At(of).End.Census.States()[facts.TimeWait]), steady
 			}},
 		},
 	}
 }
 
-// noteSteady marks windows of loads whose number of TIME_WAIT objects has stopped
-// to grow.
-const noteSteady = "steady"
+// fullCycle is longer than TIME_WAIT: the first objects are gone.
+const fullCycle = 69 * time.Second
 
 // steadyTimeWait is the number of TIME_WAIT objects as a nuisance: where it has
 // stopped to grow by itself.
 func steadyTimeWait(of lab.Side) func(*Sample) (float64, bool) {
-	return func(s *Sample) (float64, bool) {
-		_, steady := s.Note(noteSteady)
-		return s.Mean(of, facts.TimeWait), steady
-	}
+	return func(s *Sample) (float64, bool) { return s.Mean(of, facts.TimeWait), s.Age > fullCycle }
 }
 
 // closeFirst is a server that closes its connections first, so that it keeps the
@@ -185,7 +219,7 @@ func closeFirst(perSecond, buckets int, warm time.Duration) Load {
 	if buckets != 0 {
 		text += fmt.Sprintf(", tcp_max_tw_buckets %d", buckets)
 	}
-	l := Load{
+	return Load{
 		Text: text, Subject: timeWait(lab.ServerSide), Warm: warm,
 		Start: func(ctx context.Context, s *Scene) {
 			if buckets != 0 {
@@ -195,8 +229,4 @@ func closeFirst(perSecond, buckets int, warm time.Duration) Load {
 			s.Visit(ctx, Visitors{PerSecond: perSecond, Farewell: Finishes})
 		},
 	}
-	if warm > model.TimeWaitLength {
-		l.Event = func(_ context.Context, s *Scene) { s.Note(noteSteady, 1) }
-	}
-	return l
 }

@@ -177,7 +177,6 @@ func (c *cohort) vanish(ctx context.Context, s *Scene) {
 // idle is connections without traffic whose peers have vanished. With keepalive the
 // kernel finds out.
 func idle(p probing, keepalive bool) Load {
-	var c cohort
 	text := fmt.Sprintf("%d idle connections whose peers have vanished, with SO_KEEPALIVE, %v", cohortSize, p)
 	if !keepalive {
 		text = fmt.Sprintf("%d idle connections whose peers have vanished, without SO_KEEPALIVE, %v", cohortSize, p)
@@ -186,12 +185,12 @@ func idle(p probing, keepalive bool) Load {
 		Text: text, Subject: deadPeers(),
 		Start: func(ctx context.Context, s *Scene) {
 			p.set(s)
-			c = cohort{host: s.Host(ctx, keepalive), visitors: s.Visit(ctx, Visitors{OnCall: true})}
+			s.cohort = cohort{host: s.Host(ctx, keepalive), visitors: s.Visit(ctx, Visitors{OnCall: true})}
 		},
-		Prepare: func(ctx context.Context, s *Scene) { c.make(ctx, s) },
+		Prepare: func(ctx context.Context, s *Scene) { s.cohort.make(ctx, s) },
 	}
 	if keepalive {
-		l.Event = func(ctx context.Context, s *Scene) { c.vanish(ctx, s) }
+		l.Event = func(ctx context.Context, s *Scene) { s.cohort.vanish(ctx, s) }
 	}
 	return l
 }
@@ -202,7 +201,6 @@ const rtoMaxMillis = 1000
 
 // unanswered is connections with data that vanished peers do not acknowledge.
 func unanswered(retries2 int) Load {
-	var c cohort
 	return Load{
 		Text: fmt.Sprintf("%d connections with data unacknowledged whose peers have vanished, tcp_retries2 %d, tcp_rto_max_ms %d",
 			cohortSize, retries2, rtoMaxMillis),
@@ -210,13 +208,13 @@ func unanswered(retries2 int) Load {
 		Start: func(ctx context.Context, s *Scene) {
 			s.Set(lab.ServerSide, model.KeyRTOMax, rtoMaxMillis)
 			s.Set(lab.ServerSide, model.KeyRetries2, retries2)
-			c = cohort{host: s.Host(ctx, false), visitors: s.Visit(ctx, Visitors{OnCall: true})}
+			s.cohort = cohort{host: s.Host(ctx, false), visitors: s.Visit(ctx, Visitors{OnCall: true})}
 		},
 		Prepare: func(ctx context.Context, s *Scene) {
-			c.make(ctx, s)
-			c.say(s)
+			s.cohort.make(ctx, s)
+			s.cohort.say(s)
 		},
-		Event: func(ctx context.Context, s *Scene) { c.vanish(ctx, s) },
+		Event: func(ctx context.Context, s *Scene) { s.cohort.vanish(ctx, s) },
 	}
 }
 
@@ -238,7 +236,6 @@ const noteBroken = "broken"
 // outage is connections with data under way whose peers are not reached for a
 // while, and are then.
 func outage(retries2 int, length time.Duration) Load {
-	var c cohort
 	return Load{
 		Text: fmt.Sprintf("%d connections that send data, and an outage of %v in each window, tcp_retries2 %d, tcp_rto_max_ms %d",
 			cohortSize, length, retries2, rtoMaxMillis),
@@ -246,17 +243,17 @@ func outage(retries2 int, length time.Duration) Load {
 		Start: func(ctx context.Context, s *Scene) {
 			s.Set(lab.ServerSide, model.KeyRTOMax, rtoMaxMillis)
 			s.Set(lab.ServerSide, model.KeyRetries2, retries2)
-			c = cohort{host: s.Host(ctx, false), visitors: s.Visit(ctx, Visitors{OnCall: true, AnswerData: true})}
+			s.cohort = cohort{host: s.Host(ctx, false), visitors: s.Visit(ctx, Visitors{OnCall: true, AnswerData: true})}
 		},
-		Prepare: func(ctx context.Context, s *Scene) { c.make(ctx, s) },
+		Prepare: func(ctx context.Context, s *Scene) { s.cohort.make(ctx, s) },
 		Event: func(ctx context.Context, s *Scene) {
 			if s.Failed() {
 				return
 			}
-			c.visitors.deaf.Store(true)
-			c.say(s)
+			s.cohort.visitors.deaf.Store(true)
+			s.cohort.say(s)
 			s.Pause(ctx, length)
-			c.visitors.deaf.Store(false)
+			s.cohort.visitors.deaf.Store(false)
 			s.Pause(ctx, 2*time.Second)
 			s.Note(noteBroken, float64(cohortSize-s.Count(lab.ServerSide, lab.Established)))
 		},

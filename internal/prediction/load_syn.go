@@ -145,6 +145,19 @@ func flood(d defence, perSecond int) Load {
 	}
 }
 
+// floodWithOptions is a flood whose clients in earnest keep their connections for a
+// while, so that their options can be seen.
+func floodWithOptions(d defence, perSecond int) Load {
+	l := flood(d, perSecond)
+	l.Start = func(ctx context.Context, s *Scene) {
+		d.start(ctx, s, lab.Serve)
+		s.Visit(ctx, Visitors{PerSecond: perSecond, Silent: true})
+		s.Connect(ctx, lab.Client{PerSecond: 10, GiveUp: impatient, Hold: heldFor})
+	}
+	l.Finish = countBare
+	return l
+}
+
 // floodWatched is a flood whose half-open entries are followed for long enough to
 // know how long they live.
 func floodWatched(d defence, perSecond int) Load {
@@ -211,13 +224,16 @@ func withoutTimestamps(d defence, perSecond int) Load {
 			d.start(ctx, s, lab.Serve)
 			s.Connect(ctx, lab.Client{PerSecond: perSecond, GiveUp: impatient, Hold: heldFor})
 		},
-		Warm:  3 * time.Second,
-		Event: func(ctx context.Context, s *Scene) { s.Note(noteBare, float64(s.bare(ctx))) },
+		Warm:   3 * time.Second,
+		Finish: countBare,
 	}
 }
 
-// bare counts the server's connections without window scaling.
-func (s *Scene) bare(ctx context.Context) int {
+// countBare notes how many of the server's connections have no window scaling.
+func countBare(ctx context.Context, s *Scene) {
+	if s.Failed() {
+		return
+	}
 	const scaled = 1 << 2 // TCPI_OPT_WSCALE of include/uapi/linux/tcp.h
 	var conn *sockdiag.Conn
 	err := s.side(lab.ServerSide).Do(func() (err error) {
@@ -226,18 +242,18 @@ func (s *Scene) bare(ctx context.Context) int {
 	})
 	if err != nil {
 		s.Fail(err)
-		return 0
+		return
 	}
 	defer conn.Close()
 	count := 0
 	for socket, err := range conn.Sockets(ctx, sockdiag.Request{States: facts.StateSet(facts.Established), Attributes: sockdiag.Info}) {
 		if err != nil {
 			s.Fail(err)
-			return 0
+			return
 		}
 		if socket.Local.Port() == s.Port && socket.Info.Options&scaled == 0 {
 			count++
 		}
 	}
-	return count
+	s.Note(noteBare, float64(count))
 }

@@ -14,20 +14,30 @@ type Number struct {
 	Before bool
 	// Predicted and Measured are the two values.
 	Predicted, Measured float64
-	// Share is the tolerance in parts of the prediction, and Floor the
-	// difference that noise may make in any case.
+	// Share is the tolerance in parts of the prediction or, where a Reason for
+	// a wider one is given, of the larger of both; Floor is the difference
+	// that noise may make in any case.
 	Share, Floor float64
-	// Reason says why Share is wider than usual; empty where it is not.
-	Reason string
+	Reason       string
 }
 
 // usualShare is the tolerance of numbers: a quarter of the prediction.
 const usualShare = 0.25
 
+// Strict reports whether prediction and measurement are within the usual tolerance,
+// whatever was allowed.
+func (n Number) Strict() bool {
+	n.Share, n.Reason = usualShare, ""
+	return n.Agrees()
+}
+
 // Agrees reports whether prediction and measurement are within the tolerance.
 func (n Number) Agrees() bool {
-	by := math.Abs(n.Predicted - n.Measured)
-	return by <= max(n.Share*math.Abs(n.Predicted), n.Floor)
+	of := math.Abs(n.Predicted)
+	if n.Reason != "" {
+		of = max(of, math.Abs(n.Measured))
+	}
+	return math.Abs(n.Predicted-n.Measured) <= max(n.Share*of, n.Floor)
 }
 
 // compare puts every figure of a prediction that the windows show beside its

@@ -22,6 +22,8 @@ type Sample struct {
 	Judged lab.Side
 	// Told is what clients and visitors made of it.
 	Told Told
+	// Age is how long the load had been going on when the window ended.
+	Age time.Duration
 
 	port  uint16
 	notes map[string]float64
@@ -95,14 +97,18 @@ func (s *Scene) sample(ctx context.Context, l Load, window time.Duration) *Sampl
 		Namespaces: []*netns.Handle{s.side(l.Judged), s.side(other)},
 	})
 	told := s.told().since(before, time.Since(began).Seconds())
+	age := time.Since(s.began)
 	s.Fail(err)
 	<-event
+	if l.Finish != nil {
+		l.Finish(ctx, s)
+	}
 	if s.Failed() {
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	got := &Sample{Window: w, Judged: l.Judged, Told: told, port: s.Port, notes: maps.Clone(s.notes)}
+	got := &Sample{Window: w, Judged: l.Judged, Told: told, Age: age, port: s.Port, notes: maps.Clone(s.notes)}
 	clear(s.notes)
 	return got
 }

@@ -40,6 +40,8 @@ type Scene struct {
 	peers    []*lab.Peer
 	hosts    []*Host
 	notes    map[string]float64
+	cohort   cohort // of loads that have one
+	began    time.Time
 }
 
 // newScene makes the bench of a trial.
@@ -48,7 +50,7 @@ func newScene(f lab.Family, cancel context.CancelCauseFunc) (*Scene, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Scene{Bench: bench, Family: f, Port: bench.Port(), cancel: cancel, notes: map[string]float64{}}, nil
+	return &Scene{Bench: bench, Family: f, Port: bench.Port(), cancel: cancel, notes: map[string]float64{}, began: time.Now()}, nil
 }
 
 // Fail ends the trial. A nil error does nothing.

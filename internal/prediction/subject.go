@@ -39,6 +39,12 @@ func note(name string) func(*Sample) (float64, bool) {
 	return func(s *Sample) (float64, bool) { return s.Note(name) }
 }
 
+// over reports whether a window shows more of the quantity than this.
+func (m Measure) over(s *Sample, least float64) bool {
+	v, ok := m.Of(s)
+	return ok && v > least
+}
+
 // Harm is one harm of a trial in each of its windows.
 type Harm struct {
 	Name, Unit    string

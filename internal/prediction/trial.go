@@ -33,7 +33,7 @@ type Trial struct {
 // Allowance is a wider tolerance for one figure.
 type Allowance struct {
 	Figure string
-	Share  float64 // of the prediction, 0.5 for ±50 %
+	Share  float64 // of the larger of both, 0.5 for half as much or twice
 	Reason string
 }
 
@@ -53,6 +53,8 @@ type Load struct {
 	// Event happens once in each window; may be nil. A window is not over
 	// before its event is.
 	Event func(ctx context.Context, s *Scene)
+	// Finish looks at what is there when a window ends; may be nil.
+	Finish func(ctx context.Context, s *Scene)
 	// Follow goes along with the change: it begins right before and ends
 	// before the next window does; may be nil.
 	Follow func(ctx context.Context, s *Scene)

@@ -71,6 +71,10 @@ var orphansOneRepeat = Trial{
 	Load:   lossyFarewell(12, 3, 6),
 	Change: Change{Key: model.KeyOrphanRetries, Value: "1"},
 	Settle: 4 * time.Second,
+	Allow: []Allowance{{
+		Figure: model.FigurePopulation, Share: 1,
+		Reason: "the model takes all of them for silent, but these answer at last and leave before their time is up",
+	}},
 }
 
 var orphansShutWindow = Trial{

@@ -65,7 +65,7 @@ var synCookiesOnSlow = Trial{
 
 var synCookiesOnIdle = Trial{
 	Name:   "syn-cookies-on-nothing-full",
-	Load:   slowClients(defence{backlog: 256, cookies: 0}, 100, 100*time.Millisecond),
+	Load:   slowClients(defence{backlog: 256, cookies: 0}, 100, 400*time.Millisecond),
 	Change: Change{Key: model.KeySyncookies, Value: "1"},
 }
 
@@ -94,6 +94,14 @@ var synCookiesNotAlways = Trial{
 	Name:   "syn-cookies-no-longer-always-clients-without-timestamps",
 	Load:   withoutTimestamps(defence{backlog: 512, cookies: 2}, 20),
 	Change: Change{Key: model.KeySyncookies, Value: "1"},
+	Settle: 3 * time.Second,
+}
+
+// Without timestamps a cookie cannot keep the options of a connection.
+var synTimestampsOff = Trial{
+	Name:   "syn-timestamps-off-under-a-flood",
+	Load:   floodWithOptions(defence{backlog: 64, cookies: 1}, 100),
+	Change: Change{Key: model.KeyTimestamps, Value: "0"},
 	Settle: 3 * time.Second,
 }
 

@@ -6,9 +6,6 @@ import (
 	"github.com/tcpdoctor/tcpdoctor/model"
 )
 
-// fullCycle is longer than TIME_WAIT: the first objects are gone.
-const fullCycle = 69 * time.Second
-
 // The known trap: TIME_WAIT lasts a minute whatever tcp_fin_timeout says.
 var timeWaitFinTimeout = Trial{
 	Name:   "time-wait-fin-timeout-shorter",
@@ -30,7 +27,7 @@ var timeWaitLowered = Trial{
 	Name:   "time-wait-max-tw-buckets-lowered",
 	Load:   closeFirst(20, 0, fullCycle),
 	Change: Change{Key: model.KeyMaxTWBuckets, Value: "100"},
-	Settle: fullCycle,
+	Settle: fullCycle - 3*time.Second,
 }
 
 var timeWaitLoweredGrowing = Trial{
