@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,13 +19,6 @@ import (
 	"github.com/tcpdoctor/tcpdoctor/internal/lab"
 	"github.com/tcpdoctor/tcpdoctor/internal/report"
 )
-
-// tcpdoctor runs the program inside the test.
-func tcpdoctor(ctx context.Context, args ...string) (code int, out, errs string) {
-	var o, e bytes.Buffer
-	code = run(ctx, args, streams{In: strings.NewReader(""), Out: &o, Err: &e, Width: 80})
-	return code, o.String(), e.String()
-}
 
 // faulty makes a fault and returns the process that must be found guilty.
 func faulty(t *testing.T, name string) string {
@@ -100,25 +92,6 @@ func matchesSchema(t *testing.T, text string) {
 	if err := s.Validate(v); err != nil {
 		t.Errorf("%v in\n%s", err, text)
 	}
-}
-
-// onText calls do once, when a text is written to it.
-type onText struct {
-	text string
-	do   func()
-	once sync.Once
-	all  bytes.Buffer
-	mu   sync.Mutex
-}
-
-func (w *onText) Write(b []byte) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.all.Write(b)
-	if strings.Contains(w.all.String(), w.text) {
-		w.once.Do(w.do)
-	}
-	return len(b), nil
 }
 
 // TestInterrupted ends an hour's sampling as soon as it shows: one line, no
