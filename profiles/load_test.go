@@ -3,11 +3,14 @@ package profiles
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
+
+	"github.com/tcpdoctor/tcpdoctor/sysctl"
 )
 
 // Each archive of testdata/load is a folder of user profiles. The file "errors"
@@ -116,4 +119,39 @@ func FuzzParse(f *testing.F) {
 		}
 		Resolve(p, Inputs{Assume: true}, st)
 	})
+}
+
+// The profile that the documentation shows is one.
+func TestDocumentedProfile(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../docs/profiles.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```yaml\n")
+	example, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("no example in docs/profiles.md")
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "shop.yaml"), []byte(example), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	set, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := set.Get("shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wants, _ := Resolve(p, Inputs{Assume: true}, host("6.18", 8*gib))
+	if i := slices.IndexFunc(wants, func(w sysctl.Want) bool { return w.Key == "net.core.somaxconn" }); i < 0 || wants[i].Value != "16384" {
+		t.Errorf("got %v, want somaxconn at least 16384", wants)
+	}
+	for _, p := range set.All() {
+		if !strings.Contains(string(text), "`"+p.Name+"`") && p.Name != "shop" {
+			t.Errorf("profile %s is not in docs/profiles.md", p.Name)
+		}
+	}
 }

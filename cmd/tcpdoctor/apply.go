@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -101,7 +102,13 @@ func (o *applyOptions) configure(cmd *cobra.Command) error {
 		return err
 	}
 	s := o.settings
-	return settings{Window: s.Window, Deadline: s.Deadline, StateDir: s.StateDir, Root: s.Root}.apply(cmd)
+	if err := (settings{Window: s.Window, Deadline: s.Deadline, StateDir: s.StateDir, Root: s.Root}).apply(cmd); err != nil {
+		return err
+	}
+	if o.root != "" {
+		o.root, err = filepath.Abs(o.root) // files are looked for from there, wherever links lead
+	}
+	return err
 }
 
 // mayAsk refuses, before anything else is done, where a question would be needed

@@ -53,7 +53,7 @@ func run(ctx context.Context, args []string, io streams) int {
 // found it: users know commands, not packages.
 func message(err error) string {
 	s := strings.Join(strings.Fields(err.Error()), " ")
-	for _, p := range []string{"conformance: ", "facts: ", "fix: ", "lab: ", "model: ", "netns: ", "report: ", "rules: ", "selftest: ", "sockdiag: ", "sysctl: "} {
+	for _, p := range []string{"conformance: ", "facts: ", "fix: ", "lab: ", "model: ", "netns: ", "profiles: ", "report: ", "rules: ", "selftest: ", "sockdiag: ", "sysctl: "} {
 		s = strings.TrimPrefix(s, p)
 	}
 	return report.Clean(s)
@@ -88,7 +88,7 @@ or wrong usage; commands that do not judge know 0 and 3.`,
 
 // commands lists what makes the commands.
 func commands() []func(streams) *cobra.Command {
-	return []func(streams) *cobra.Command{newDiagnoseCmd, newExplainCmd, newFixCmd, newGuardCmd, newLabCmd, newSelftestCmd, newSimulateCmd, newVersionCmd}
+	return []func(streams) *cobra.Command{newChangeCmd, newDiagnoseCmd, newExplainCmd, newFixCmd, newGuardCmd, newLabCmd, newLintCmd, newProfileCmd, newSelftestCmd, newSimulateCmd, newVersionCmd, newWhyCmd}
 }
 
 // unknownCommand is the error for a first word that is no command.
