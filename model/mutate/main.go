@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -67,11 +68,22 @@ func run(ctx context.Context, o options) (float64, error) {
 	if out, err := build(ctx, o.dir, overlay, binary); err != nil {
 		return 0, fmt.Errorf("build: %w\n%s", err, out)
 	}
-	if out, ok := test(ctx, o, binary, 0); !ok {
-		return 0, fmt.Errorf("the tests fail without any change:\n%s", out)
+	unchanged := func() error {
+		out, ok, err := test(ctx, o, binary, 0)
+		if err == nil && !ok {
+			err = fmt.Errorf("the tests fail without any change:\n%s", out)
+		}
+		return err
 	}
-	survivors := runAll(ctx, o, tmp, src, found, binary)
-	if err := ctx.Err(); err != nil {
+	if err := unchanged(); err != nil {
+		return 0, err
+	}
+	survivors, err := runAll(ctx, o, tmp, src, found, binary)
+	if err != nil {
+		return 0, err
+	}
+	// What broke on the way would have counted as noticed.
+	if err := unchanged(); err != nil {
 		return 0, err
 	}
 	slices.SortFunc(survivors, func(a, b mutant) int { return cmp.Compare(a.id, b.id) })
@@ -84,7 +96,9 @@ func run(ctx context.Context, o options) (float64, error) {
 }
 
 // runAll tries every change and returns those that no test noticed.
-func runAll(ctx context.Context, o options, tmp string, src *source, all []mutant, binary string) []mutant {
+func runAll(ctx context.Context, o options, tmp string, src *source, all []mutant, binary string) ([]mutant, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	var mu sync.Mutex
 	var survivors []mutant
 	jobs := make(chan mutant)
@@ -92,12 +106,16 @@ func runAll(ctx context.Context, o options, tmp string, src *source, all []mutan
 	for range max(1, o.workers) {
 		wg.Go(func() {
 			for m := range jobs {
-				noticed := try(ctx, o, tmp, src, m, binary)
+				noticed, err := try(ctx, o, tmp, src, m, binary)
+				if err != nil {
+					cancel(fmt.Errorf("%s: %w", m, err))
+					continue
+				}
 				mu.Lock()
 				if o.explicit {
 					fmt.Printf("%-9s %s\n", map[bool]string{true: "noticed", false: "survived"}[noticed], m)
 				}
-				if !noticed && ctx.Err() == nil {
+				if !noticed {
 					survivors = append(survivors, m)
 				}
 				mu.Unlock()
@@ -112,30 +130,30 @@ func runAll(ctx context.Context, o options, tmp string, src *source, all []mutan
 	}
 	close(jobs)
 	wg.Wait()
-	return survivors
+	return survivors, context.Cause(ctx)
 }
 
 // try runs the tests with one change and reports whether they notice.
-func try(ctx context.Context, o options, tmp string, src *source, m mutant, binary string) bool {
+func try(ctx context.Context, o options, tmp string, src *source, m mutant, binary string) (bool, error) {
 	id := m.id
 	if m.constant {
 		dir, err := os.MkdirTemp(tmp, "const")
 		if err != nil {
-			return true
+			return false, err
 		}
 		defer os.RemoveAll(dir)
 		overlay, err := src.write(dir, nil, &m)
 		if err != nil {
-			return true
+			return false, err
 		}
 		binary = filepath.Join(dir, "model.test")
 		if _, err := build(ctx, o.dir, overlay, binary); err != nil {
-			return true // it does not compile: noticed
+			return true, ctx.Err() // it does not compile: noticed
 		}
 		id = 0
 	}
-	_, ok := test(ctx, o, binary, id)
-	return !ok
+	_, ok, err := test(ctx, o, binary, id)
+	return !ok, err
 }
 
 func build(ctx context.Context, dir, overlay, binary string) ([]byte, error) {
@@ -152,24 +170,34 @@ const slow = "Simulat|Flood|StateSpace"
 // change of it without knowing better.
 const drawn = "Diagram|Mermaid"
 
-// test runs the tests with one change switched on; 0 means none.
-func test(ctx context.Context, o options, binary string, id int) (string, bool) {
+// test runs the tests with one change switched on; 0 means none. It returns
+// what they say and whether they pass, and an error where they could not run.
+func test(ctx context.Context, o options, binary string, id int) (string, bool, error) {
 	for _, pick := range [][2]string{{".", slow + "|" + drawn}, {slow, drawn}} {
-		if out, ok := testSome(ctx, o, binary, id, pick[0], pick[1]); !ok {
-			return out, false
+		if out, ok, err := testSome(ctx, o, binary, id, pick[0], pick[1]); !ok || err != nil {
+			return out, ok, err
 		}
 	}
-	return "", true
+	return "", true, nil
 }
 
-func testSome(ctx context.Context, o options, binary string, id int, only, skip string) (string, bool) {
-	ctx, cancel := context.WithTimeout(ctx, o.timeout)
+func testSome(ctx context.Context, o options, binary string, id int, only, skip string) (string, bool, error) {
+	limited, cancel := context.WithTimeout(ctx, o.timeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, "-test.run="+only, "-test.skip="+skip, "-test.failfast", "-test.short", "-test.parallel=1",
+	cmd := exec.CommandContext(limited, binary, "-test.run="+only, "-test.skip="+skip, "-test.failfast", "-test.short", "-test.parallel=1",
 		"-rapid.nofailfile", "-rapid.checks=50", "-rapid.shrinktime=1ms", "-rapid.seed=1")
 	cmd.Dir = o.dir
 	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d", variable, id), "GOMEMLIMIT=1GiB")
 	cmd.WaitDelay = time.Second
 	out, err := cmd.CombinedOutput()
-	return strings.TrimSpace(string(out)), err == nil
+	var exit *exec.ExitError
+	switch {
+	case ctx.Err() != nil:
+		return "", false, ctx.Err()
+	case err == nil:
+		return "", true, nil
+	case errors.As(err, &exit), limited.Err() != nil:
+		return strings.TrimSpace(string(out)), false, nil
+	}
+	return "", false, err
 }
