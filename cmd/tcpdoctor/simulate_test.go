@@ -14,6 +14,13 @@ import (
 	"github.com/tcpdoctor/tcpdoctor/model"
 )
 
+// inProcess runs the program inside the test, on any platform.
+func inProcess(ctx context.Context, args ...string) (code int, out, errs string) {
+	var o, e bytes.Buffer
+	code = run(ctx, args, streams{In: strings.NewReader(""), Out: &o, Err: &e, Width: 80})
+	return code, o.String(), e.String()
+}
+
 func TestBarRows(t *testing.T) {
 	t.Parallel()
 	got := barRows([]float64{0, 0.01, 1, 2, 3, 4}, 4, 2)
@@ -220,7 +227,7 @@ func TestSimulateInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	code, out, errs := tcpdoctor(ctx, "simulate", "--arrivals", "10000/s", "--for", "100s", "--sweep", "somaxconn=1..20/1")
+	code, out, errs := inProcess(ctx, "simulate", "--arrivals", "10000/s", "--for", "100s", "--sweep", "somaxconn=1..20/1")
 	if code != codeFailed || out != "" || errs != "tcpdoctor: interrupted: nothing was simulated to its end\n" {
 		t.Errorf("got code %d, output %q, errors %q", code, out, errs)
 	}
@@ -268,7 +275,7 @@ func TestSimulateJSON(t *testing.T) {
 	t.Parallel()
 	args := []string{"simulate", "--arrivals", "constant:100/s+burst:50/5s", "--flood", "5/s", "--service", "poisson:200/s,batch=4", "--stall", "2s@10s,100ms/5s",
 		"--backlog", "64", "--somaxconn", "4096", "--give-up", "9s", "--slow", "10%:500ms", "--seed", "7", "--samples", "30", "--for", "30s", "-o", "json"}
-	code, out, errs := tcpdoctor(t.Context(), args...)
+	code, out, errs := inProcess(t.Context(), args...)
 	var d simulated
 	if err := json.Unmarshal([]byte(out), &d); err != nil || code != codeOK || errs != "" {
 		t.Fatalf("got code %d, %v, errors %q and\n%s", code, err, errs, out)
@@ -290,7 +297,7 @@ func TestSimulateJSON(t *testing.T) {
 	if n := d.Outcome.Counters[model.CListenDrops]; n == 0 || d.Outcome.DropsPerSecond != float64(n)/30 || d.Outcome.AcceptQueueLimit != 64 || len(d.Trajectory) != 30 {
 		t.Errorf("got %d drops, %v/s, limit %d, %d points", n, d.Outcome.DropsPerSecond, d.Outcome.AcceptQueueLimit, len(d.Trajectory))
 	}
-	code, out, _ = tcpdoctor(t.Context(), "simulate", "--arrivals", "burst:500/10s", "--service", "1000/s", "--for", "30s", "--sweep", "net.core.somaxconn=128..1024", "-o", "json")
+	code, out, _ = inProcess(t.Context(), "simulate", "--arrivals", "burst:500/10s", "--service", "1000/s", "--for", "30s", "--sweep", "net.core.somaxconn=128..1024", "-o", "json")
 	var s swept
 	if err := json.Unmarshal([]byte(out), &s); err != nil || code != codeOK {
 		t.Fatalf("got code %d, %v and\n%s", code, err, out)

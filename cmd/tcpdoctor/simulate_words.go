@@ -23,8 +23,9 @@ func (t verdictTone) mark() string {
 		return "✔ "
 	case toneWarn:
 		return "! "
+	default:
+		return "✖ "
 	}
-	return "✖ "
 }
 
 // undecidedMost is the share of clients that may be under way at the end without
