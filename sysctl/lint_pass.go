@@ -3,7 +3,6 @@ package sysctl
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -242,6 +241,3 @@ func nonZero(n int64) bool { return n != 0 }
 func between(low, high int64) func(int64) bool {
 	return func(n int64) bool { return n >= low && n <= high }
 }
-
-// people writes a number for people.
-func people(n int64) string { return strconv.FormatInt(n, 10) }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -143,9 +144,7 @@ func (k *knowledge) measure(ctx context.Context, io streams, s *applySite, windo
 	k.ns = &v.Namespaces[0]
 	k.counters = map[string]uint64{}
 	for _, from := range []facts.Counters{k.ns.End.Counters, v.Window.SharedEnd.Counters} {
-		for name, n := range from {
-			k.counters[name] = n
-		}
+		maps.Copy(k.counters, from)
 	}
 	k.fill(w.Seconds)
 	return nil
