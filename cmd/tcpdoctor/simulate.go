@@ -22,8 +22,8 @@ const simulateMemoryBytes = 8 << 30
 // this size takes seconds and some hundred megabytes; a longer one shows nothing
 // that a shorter one does not.
 const (
-	connectionsMost      = 5_000_000
-	connectionsMostSweep = 20_000_000
+	connectionsMost      = 2_000_000
+	connectionsMostSweep = 10_000_000
 )
 
 // simulateOptions are what `simulate` can be told.

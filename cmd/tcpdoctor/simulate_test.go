@@ -227,7 +227,7 @@ func TestSimulateInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	code, out, errs := inProcess(ctx, "simulate", "--arrivals", "10000/s", "--for", "100s", "--sweep", "somaxconn=1..20/1")
+	code, out, errs := inProcess(ctx, "simulate", "--arrivals", "10000/s", "--for", "100s", "--sweep", "somaxconn=1..10/1")
 	if code != codeFailed || out != "" || errs != "tcpdoctor: interrupted: nothing was simulated to its end\n" {
 		t.Errorf("got code %d, output %q, errors %q", code, out, errs)
 	}
