@@ -59,14 +59,17 @@ func OrphanLife(s Settings, rto time.Duration) time.Duration {
 }
 
 // OrphanProbeLife returns how long an orphan whose peer keeps its window shut
-// but acknowledges every probe is kept: until the probe interval reaches the
-// longest timeout, whatever tcp_orphan_retries says (tcp_probe_timer).
+// but acknowledges every probe is kept: until the probe interval has reached the
+// longest timeout, and tcp_orphan_retries probes were sent, which is the case
+// long before unless that timeout is short (tcp_probe_timer).
 func OrphanProbeLife(s Settings, rto time.Duration) time.Duration {
-	var total time.Duration
-	for interval := max(rto, s.rtoMin()); interval < s.rtoMax(); interval *= 2 {
+	interval := max(rto, s.rtoMin())
+	total := interval
+	for probes := 0; interval < s.rtoMax() || probes < s.OrphanRetries; probes++ {
+		interval = min(2*interval, s.rtoMax())
 		total += interval
 	}
-	return total + s.rtoMax()
+	return total
 }
 
 // DataLife returns how long a connection that a process still owns survives

@@ -48,7 +48,8 @@ func TestFinWait2Life(t *testing.T) {
 		{62 * sec, 200 * ms, 2 * sec, 2 * sec},
 		{61 * sec, 200 * ms, sec, sec},
 		{120 * sec, 200 * ms, 60 * sec, 60 * sec},
-		{30 * sec, 20 * sec, 10 * sec, 10 * sec}, // 3.5 timeouts of 20 s are 70 s
+		{61 * sec, 800 * ms, sec, 2800 * ms},
+		{30 * sec, 20 * sec, 10 * sec, 70 * sec}, // 3.5 timeouts of 20 s are 70 s
 	} {
 		if orphan, object := FinWait2Life(tt.timeout, tt.rto); orphan != tt.orphan || object != tt.object {
 			t.Errorf("%v, rto %v: got %v, %v, want %v, %v", tt.timeout, tt.rto, orphan, object, tt.orphan, tt.object)

@@ -40,7 +40,7 @@ func TimeWaitCounter(life time.Duration) Counter {
 func FinWait2Life(finTimeout, rto time.Duration) (orphan, object time.Duration) {
 	t := max(finTimeout, rto<<2-rto>>1)
 	if t > TimeWaitLength {
-		return t - TimeWaitLength, t - TimeWaitLength
+		return t - TimeWaitLength, max(t-TimeWaitLength, rto<<2-rto>>1)
 	}
 	return 0, t
 }
