@@ -218,6 +218,7 @@ func TestOrphans(t *testing.T) {
 			t.Errorf("%d retries: got %v, want %v", retries, got, want)
 		}
 	}
+	s.OrphanRetries = 0
 	if got := OrphanProbeLife(s, 0); got != 324600*ms {
 		t.Errorf("a peer that answers probes: got %v, want 324.6 s", got)
 	}

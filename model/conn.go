@@ -8,6 +8,7 @@ type Policy struct {
 	AbortOnOverflow   bool
 	RFC1337           bool
 	ChallengeHalfOpen bool // an inexact RST does not delete a half-open entry
+	ForgiveOvertaken  bool // a pure ACK that was overtaken draws no answer
 	ResendSYNAtOnce   bool // after a bad ACK in SYN_SENT
 	Linger2Negative   bool // TCP_LINGER2 below zero: no FIN_WAIT2 for orphans
 	Linger0           bool // SO_LINGER with zero seconds: close() resets
@@ -27,6 +28,7 @@ func NewPolicy(s Settings, d Dialect) Policy {
 		AbortOnOverflow:   s.AbortOnOverflow,
 		RFC1337:           s.RFC1337,
 		ChallengeHalfOpen: d.HalfOpenRSTChallenge,
+		ForgiveOvertaken:  d.CounterPAWSOldAck,
 		ResendSYNAtOnce:   d.ImmediateSYNResend,
 		LongFinTimeout:    s.FinTimeout > TimeWaitLength,
 		ShortFinTimeout:   TimeWaitCounter(finWait2) == CTWKilled,

@@ -194,7 +194,8 @@ func (c Conn) validate(s Segment) Trigger {
 	rst, where := s.Flags.Has(RST), c.place(s)
 	switch {
 	case c.paws(s) && !rst:
-		return OnPAWS
+		overtaken := s.Flags.Has(ACK) && s.Size() == 0 && s.Seq.Before(c.RcvNxt)
+		return pick(overtaken && c.Policy.ForgiveOvertaken, OnOvertaken, OnPAWS)
 	case rst && (s.Seq == c.RcvNxt || s.Seq == c.RcvNxt-1 && c.finReceived()):
 		return OnRST
 	case rst:

@@ -105,6 +105,11 @@ func validationCases() []stepCase {
 			stepCase{name: "beyond", from: n, event: flags(ACK), seq: 65536, want: outcome{To: stays, Sent: []string{ack}, Counts: words("BeyondWindow")}},
 			stepCase{name: "PAWS", from: n, adjust: stamped, event: Event{Segment: Segment{Flags: ACK, Timestamps: true, TSVal: 99}},
 				want: outcome{To: stays, Sent: []string{ack}, Counts: words("PAWSEstab")}},
+			stepCase{name: "overtaken ACK", from: n, adjust: stamped, event: Event{Segment: Segment{Flags: ACK, Seq: c.RcvNxt - 1, Ack: c.SndNxt, Timestamps: true, TSVal: 99}},
+				want: outcome{To: stays, Counts: words("PAWSOldAck")}},
+			stepCase{name: "overtaken ACK, older kernel", from: n, adjust: stamped, policy: func(p *Policy) { p.ForgiveOvertaken = false },
+				event: Event{Segment: Segment{Flags: ACK, Seq: c.RcvNxt - 1, Ack: c.SndNxt, Timestamps: true, TSVal: 99}},
+				want:  outcome{To: stays, Sent: []string{ack}, Counts: words("PAWSEstab")}},
 			stepCase{name: "SYN", from: n, event: flags(SYN), seq: 9, want: outcome{To: stays, Sent: []string{ack}, Counts: syn}},
 			stepCase{name: "SYN, limited", from: n, event: flags(SYN).with(limited), seq: 9, want: outcome{To: stays, Counts: synLimited}},
 		)

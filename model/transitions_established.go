@@ -83,6 +83,7 @@ func validationRows(from Node) []Transition {
 		{On: OnOld, Send: []Reply{SendACK}, Source: "RFC 9293 3.10.7.4; tcp_send_dupack"},
 		{On: OnBeyond, When: IfPureLimited, Count: []Counter{CBeyondWindow, CTCPACKSkippedSeq}, Source: "tcp_oow_rate_limited"},
 		{On: OnBeyond, Send: []Reply{SendACK}, Count: []Counter{CBeyondWindow}, Source: "RFC 9293 3.10.7.4; tcp_send_dupack"},
+		{On: OnOvertaken, Count: []Counter{CPAWSOldAck}, Source: "tcp_disordered_ack_check"},
 		{On: OnPAWS, When: IfPureLimited, Count: []Counter{CPAWSEstab, CTCPACKSkippedPAWS}, Source: "tcp_oow_rate_limited"},
 		{On: OnPAWS, Send: []Reply{SendACK}, Count: []Counter{CPAWSEstab}, Source: "RFC 7323 5; tcp_validate_incoming"},
 		{On: OnSYN, When: IfLimited, Count: []Counter{CTCPSYNChallenge, CTCPACKSkippedChallenge}, Source: "RFC 5961 4.2; tcp_send_challenge_ack"},

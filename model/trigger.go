@@ -32,6 +32,7 @@ const (
 	OnOld       Trigger = "segment before the window"
 	OnBeyond    Trigger = "segment beyond the window"
 	OnPAWS      Trigger = "segment with old timestamp"
+	OnOvertaken Trigger = "overtaken ACK with old timestamp"
 	OnRSTPAWS   Trigger = "RST with old timestamp"
 	OnBadEcho   Trigger = "ACK with bad timestamp echo"
 	OnSegment   Trigger = "any other segment"
