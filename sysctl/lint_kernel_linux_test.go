@@ -2,6 +2,8 @@ package sysctl
 
 import (
 	"errors"
+	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -120,5 +122,31 @@ func TestLintIsSilentAboutDefaults(t *testing.T) {
 	}
 	if lines < 100 {
 		t.Errorf("got %d parameters, want at least 100", lines)
+	}
+}
+
+// No parameter that the running kernel has is taken for a misspelt one, with or
+// without a host to ask.
+func TestLintKnowsTheKernelsNames(t *testing.T) {
+	t.Parallel()
+	var text strings.Builder
+	names := 0
+	err := filepath.WalkDir(ProcSys, func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return nil // interfaces come and go
+		}
+		if k, err := ParseKey(strings.TrimPrefix(name, ProcSys+"/")); err == nil {
+			text.WriteString(string(k) + " = 1\n")
+			names++
+		}
+		return nil
+	})
+	if err != nil || names < 500 {
+		t.Fatalf("got %d parameters, %v, want the kernel's", names, err)
+	}
+	for _, i := range Lint([]ConfFile{{Path: "all.conf", Text: text.String()}}, LintOptions{}) {
+		if i.Rule == "unknown-parameter" || i.Rule == "bad-name" {
+			t.Errorf("got %s", i)
+		}
 	}
 }

@@ -95,7 +95,7 @@ func (p *lintPass) read(l *lintLine) {
 	}
 	l.key = k
 	l.spec, l.known = Lookup(k)
-	if !l.known && !l.IsPattern() && (p.o.Exists == nil || !p.o.Exists(k)) {
+	if !l.known && !l.IsPattern() && !isOther(k) && (p.o.Exists == nil || !p.o.Exists(k)) {
 		near, ok := Nearest(string(k))
 		if !ok {
 			near, ok = Nearest("net." + string(k))

@@ -35,7 +35,7 @@ var lintUnknown = LintRule{
 			p.add(l, i)
 			return
 		}
-		if l.key == "" || l.known || l.IsPattern() || p.o.Exists != nil && p.o.Exists(l.key) {
+		if l.key == "" || l.known || l.IsPattern() || p.o.Exists != nil && (p.o.Exists(l.key) || p.missesInterface(l.key)) {
 			return
 		}
 		parts := l.key.Parts()
@@ -140,11 +140,17 @@ var lintLateModule = LintRule{
 var lintNoInterface = LintRule{
 	ID: "no-interface", Title: "a parameter of an interface that is not there", Severity: SeverityInfo,
 	check: func(p *lintPass, l *lintLine) {
-		name, ok := l.key.Interface()
-		if ok && l.known && !l.IsPattern() && p.o.Exists != nil && !p.o.Exists(l.key) {
+		if name, _ := l.key.Interface(); !l.IsPattern() && p.o.Exists != nil && !p.o.Exists(l.key) && p.missesInterface(l.key) {
 			p.add(l, Issue{Message: fmt.Sprintf("there is no interface %s now; udev applies the line when one appears", name)})
 		}
 	},
+}
+
+// missesInterface says whether only the interface is missing: others have such a
+// parameter.
+func (p *lintPass) missesInterface(k Key) bool {
+	name, ok := k.Interface()
+	return ok && name != "all" && name != "default" && (p.o.Exists(k.Pattern().WithInterface("default")) || p.o.Exists(k.Pattern().WithInterface("all")))
 }
 
 var lintSecret = LintRule{
