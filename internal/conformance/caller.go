@@ -28,7 +28,8 @@ func (c *Case) callerFrom(n int, from, port uint16) *Caller {
 // Begin sends the SYN.
 func (k *Caller) Begin() { k.line.Send(lab.Segment{Flags: lab.SYN, Seq: k.next}) }
 
-// Answered waits for the SYN-ACK and reports whether it came within patience.
+// Answered waits for the SYN-ACK and reports whether it came within patience, see
+// [patienceFor].
 func (k *Caller) Answered(ctx context.Context, patience time.Duration) bool {
 	for _, a := range k.line.Receive(ctx, 1, patience) {
 		if a.Flags.Has(lab.SYN | lab.ACK) {
@@ -45,9 +46,17 @@ func (k *Caller) Complete(data int) {
 	k.next += uint32(data)
 }
 
-// WasReset reports whether a RST has come since it was last asked or answered.
-func (k *Caller) WasReset(ctx context.Context) bool {
-	for _, a := range k.line.Receive(ctx, 0, 0) {
+// patienceFor is how long to wait for something that is expected, or that is not.
+func patienceFor(expected bool) time.Duration {
+	if expected {
+		return patience
+	}
+	return 100 * time.Millisecond
+}
+
+// WasReset reports whether a RST comes; expected says what the model thinks.
+func (k *Caller) WasReset(ctx context.Context, expected bool) bool {
+	for _, a := range k.line.Receive(ctx, 1, patienceFor(expected)) {
 		if a.Flags.Has(lab.RST) {
 			return true
 		}

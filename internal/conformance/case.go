@@ -207,12 +207,20 @@ func (c *Case) keep(s *Socket) *Socket {
 	return s
 }
 
-// close ends the case and lets go of its namespaces.
-func (c *Case) close() error {
-	var errs []error
+// hangUp aborts all connections and closes all listeners.
+func (c *Case) hangUp() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, s := range c.sockets {
 		s.abort()
 	}
+	c.sockets = nil
+}
+
+// close ends the case and lets go of its namespaces.
+func (c *Case) close() error {
+	var errs []error
+	c.hangUp()
 	if c.Wire != nil {
 		errs = append(errs, c.Wire.close())
 	}

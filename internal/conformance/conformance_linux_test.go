@@ -17,7 +17,8 @@ const suiteAtMost = 6 * time.Minute
 // quick is what runs with -short.
 const quick = 10 * time.Second
 
-// suite runs the scenarios once for all tests. CONFORMANCE_ONLY limits them.
+// suite runs the scenarios once for all tests. CONFORMANCE_ONLY limits them, and
+// CONFORMANCE_SHOW logs every comparison.
 var suite = sync.OnceValues(func() (Report, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), suiteAtMost)
 	defer cancel()
@@ -50,6 +51,9 @@ func TestConformance(t *testing.T) {
 	}
 	t.Log(text.String())
 	for _, c := range report.Comparisons {
+		if os.Getenv("CONFORMANCE_SHOW") != "" {
+			t.Logf("%s: %s\n  model  %s\n  kernel %s", c.Where(), c.What, c.Model, c.Kernel)
+		}
 		if c.Unlisted() {
 			t.Errorf("%s: %s: the model says %s, the kernel %s", c.Where(), c.What, c.Model, c.Kernel)
 		}

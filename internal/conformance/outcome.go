@@ -104,10 +104,20 @@ func (t *Twin) restartClock(ctx context.Context) restartClock {
 	return restartClock{running: ok, left: left, at: time.Now()}
 }
 
+// restarted looks until a look was quick enough to tell.
 func (k restartClock) restarted(t *Twin) bool {
-	passed := time.Since(k.at)
-	left, ok := t.timeWaitLeft()
-	return ok && k.running && left > k.left-passed+restartAge/2
+	const looks, grain = 20, restartAge / 4
+	for range looks {
+		began := time.Now()
+		left, ok := t.timeWaitLeft()
+		if !ok || !k.running || left > k.left-began.Sub(k.at)+grain {
+			return ok && k.running
+		}
+		if time.Since(began) < grain {
+			break
+		}
+	}
+	return false
 }
 
 // timeWaitLeft is how long the kernel's TIME_WAIT-type object has left.

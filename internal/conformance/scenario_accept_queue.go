@@ -77,7 +77,7 @@ func compareArrival(ctx context.Context, c *Case, what string, q model.AcceptQue
 		}
 	})
 	state := c.Server.State(k.line.ends.kernel, k.line.ends.stranger)
-	c.Compare(what, expected, arrival(state == facts.Established, k.WasReset(ctx), state == facts.SynRecv, did))
+	c.Compare(what, expected, arrival(state == facts.Established, k.WasReset(ctx, wanted.Reset), state == facts.SynRecv, did))
 }
 
 // arrival writes what became of an arrival.

@@ -23,6 +23,10 @@ var checksSegments = Scenario{
 	}),
 }
 
+// longBack sets a timestamp back by more than any retransmission timeout: a pure
+// ACK that is a little old passes as out of order.
+const longBack = 1_000_000
+
 var checksTimestamps = Scenario{
 	Subject: "challenge-ack", Name: "old-timestamps",
 	Doc:      "Segments whose timestamp is older than the newest seen (PAWS), in every state that keeps one.",
@@ -35,10 +39,10 @@ func stamped(places []place) []Variant {
 		places[i].timestamps = true
 	}
 	return from(places, func(ctx context.Context, t *Twin) {
-		t.Segment(ctx, "ACK with an old timestamp", Say{Flags: model.ACK, Back: 500})
-		t.Segment(ctx, "data with an old timestamp", Say{Flags: model.ACK, Len: 5, Back: 500})
-		t.Segment(ctx, "RST with an old timestamp, inexact", Say{Flags: model.RST, Seq: 100, Back: 500})
-		t.Segment(ctx, "exact RST with an old timestamp", Say{Flags: model.RST, Back: 500})
+		t.Segment(ctx, "ACK with an old timestamp", Say{Flags: model.ACK, Back: longBack})
+		t.Segment(ctx, "data with an old timestamp", Say{Flags: model.ACK, Len: 5, Back: longBack})
+		t.Segment(ctx, "RST with an old timestamp, inexact", Say{Flags: model.RST, Seq: 100, Back: longBack})
+		t.Segment(ctx, "exact RST with an old timestamp", Say{Flags: model.RST, Back: longBack})
 	})
 }
 
@@ -90,7 +94,7 @@ var checksLimitPAWS = Scenario{
 
 func limitedPAWS(p place) Variant {
 	p.timestamps = true
-	return limited(p, "ACK with an old timestamp", Say{Flags: model.ACK, Back: 500})
+	return limited(p, "ACK with an old timestamp", Say{Flags: model.ACK, Back: longBack})
 }
 
 var checksBadEcho = Scenario{
@@ -109,5 +113,19 @@ var checksBadEcho = Scenario{
 		t.echo = good // that of the SYN-ACK; a later one is none either
 		t.Env.BadEcho = false
 		t.Segment(ctx, "final ACK", Say{Flags: model.ACK})
+	}),
+}
+
+var checksOldACK = Scenario{
+	Subject: "challenge-ack", Name: "overtaken-ack",
+	Doc: "A pure ACK with an old number and an old timestamp was only overtaken: newer kernels do not answer it.",
+	Variants: once(stepsTake, func(ctx context.Context, c *Case) {
+		c.Server.Set(model.KeyInvalidRateLimit, 0)
+		t := c.Passive()
+		t.Timestamps = true
+		t.Open(ctx)
+		t.Segment(ctx, "data", Say{Flags: model.ACK, Len: 5})
+		t.Segment(ctx, "ACK that was overtaken by data", Say{Flags: model.ACK, Seq: -5, Back: 50})
+		t.Segment(ctx, "data that was overtaken", Say{Flags: model.ACK, Seq: -5, Len: 5, Back: 50})
 	}),
 }

@@ -32,10 +32,11 @@ func finWait2Variants() []Variant {
 
 // finWait2Expires lets an orphan's FIN_WAIT2 run out and sends the FIN after it.
 func finWait2Expires(ctx context.Context, t *Twin) {
-	t.Open(ctx)
+	t.OpenQuietly(ctx, 0)
+	_, life := t.finWait2Life(t.c.Server.Settings().FinTimeout)
 	t.Close(ctx)
 	since := t.since(func() { t.ack(ctx) })
-	t.Dwells(ctx, since)
+	t.Dies(ctx, since, life)
 	t.Segment(ctx, "FIN after the end", Say{Flags: model.FIN | model.ACK})
 }
 
@@ -53,10 +54,10 @@ var finWait2Long = Scenario{
 func finWait2Twice(ctx context.Context, c *Case, seconds int) {
 	c.Server.Set(model.KeyFinTimeout, seconds)
 	t := c.Passive()
-	t.Open(ctx)
+	t.OpenQuietly(ctx, 0)
+	orphan, object := t.finWait2Life(c.Server.Settings().FinTimeout)
 	t.Close(ctx)
 	since := t.since(func() { t.ack(ctx) })
-	orphan, object := model.FinWait2Life(c.Server.Settings().FinTimeout, 0)
 	t.Dies(ctx, since, orphan)
 	if t.Conn.Object == model.TimeWaitObject {
 		t.Dies(ctx, since, orphan+object)
@@ -69,14 +70,11 @@ var finWait2Option = Scenario{
 		"orphans at all, only a RST.",
 	Variants: []Variant{
 		{Name: "TCP_LINGER2=2", Takes: 4 * time.Second, Run: func(ctx context.Context, c *Case) {
-			const life = 2 * time.Second
 			t := c.Passive(Option{optLinger2, 2})
-			t.Conn.Policy.ShortFinTimeout = model.TimeWaitCounter(life) == model.CTWKilled
-			t.Listener.Policy = t.Conn.Policy
-			t.Open(ctx)
+			t.OpenQuietly(ctx, 0)
+			_, object := t.finWait2Life(2 * time.Second)
 			t.Close(ctx)
 			since := t.since(func() { t.ack(ctx) })
-			_, object := model.FinWait2Life(life, 0)
 			t.Dies(ctx, since, object)
 		}},
 		{Name: "TCP_LINGER2=-1, closed before the ACK", Takes: stepsTake, Run: func(ctx context.Context, c *Case) {
@@ -110,12 +108,13 @@ var finWait2Owned = Scenario{
 	Variants: once(7*time.Second, func(ctx context.Context, c *Case) {
 		c.Server.Set(model.KeyFinTimeout, 1)
 		t := c.Passive()
-		t.Open(ctx)
+		t.OpenQuietly(ctx, 0)
+		_, life := t.finWait2Life(c.Server.Settings().FinTimeout)
 		t.Shutdown(ctx)
 		t.ack(ctx)
 		t.Stays(ctx, 3*time.Second)
 		since := t.since(func() { t.Close(ctx) })
-		t.Dwells(ctx, since)
+		t.Dies(ctx, since, life)
 	}),
 }
 
@@ -126,11 +125,17 @@ var finWait2SlowPath = Scenario{
 	Variants: once(6*time.Second, func(ctx context.Context, c *Case) {
 		c.Server.Set(model.KeyFinTimeout, 1)
 		c.Server.Set(model.KeyRTOMin, 1_000_000)
-		t := c.Passive()
-		t.Open(ctx)
-		t.Close(ctx)
-		since := t.since(func() { t.ack(ctx) })
-		_, object := model.FinWait2Life(c.Server.Settings().FinTimeout, c.Server.Settings().RTOMin)
-		t.Dies(ctx, since, object)
+		finWait2Expires(ctx, c.Passive())
 	}),
+}
+
+// finWait2Life is how long the model keeps the connection in FIN_WAIT2, with the
+// retransmission timeout that it has.
+func (t *Twin) finWait2Life(timeout time.Duration) (orphan, object time.Duration) {
+	if t.Sock == nil {
+		return 0, 0
+	}
+	orphan, object = model.FinWait2Life(timeout, t.Sock.RTO())
+	t.Conn.Policy.ShortFinTimeout = model.TimeWaitCounter(object) == model.CTWKilled
+	return orphan, object
 }

@@ -145,3 +145,31 @@ var handshakeSynSent = Scenario{
 		t.Segment(ctx, "SYN-ACK", Say{Flags: model.SYN | model.ACK})
 	}),
 }
+
+// icmp6Spares is why a half-open entry outlives an ICMPv6 error.
+const icmp6Spares = "over IPv6 an unreachable address is no fatal error for a half-open entry (tcp_v6_err), over IPv4 an " +
+	"unreachable host is (tcp_v4_err); the model does not tell the families apart."
+
+var handshakeUnreachable = Scenario{
+	Subject: "handshake", Name: "icmp-unreachable",
+	Doc: "A router says that the other side cannot be reached: the end of a connecting socket and of a half-open " +
+		"entry, if the message quotes what was sent.",
+	Families: bothFamilies(),
+	Deviations: []Deviation{
+		{What: "ICMP unreachable", Reason: icmp6Spares},
+		{What: "final ACK after that", Reason: icmp6Spares},
+	},
+	Variants: []Variant{
+		{Name: "connecting", Takes: stepsTake, Run: func(ctx context.Context, c *Case) {
+			t := c.Active()
+			t.Connect(ctx)
+			t.Unreachable(ctx)
+		}},
+		{Name: "half-open", Takes: stepsTake, Run: func(ctx context.Context, c *Case) {
+			t := c.Passive()
+			t.Segment(ctx, "SYN", Say{Flags: model.SYN})
+			t.Unreachable(ctx)
+			t.Segment(ctx, "final ACK after that", Say{Flags: model.ACK})
+		}},
+	},
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"time"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
 	"github.com/tcpdoctor/tcpdoctor/internal/lab"
@@ -78,7 +77,7 @@ func floodListener(ctx context.Context, c *Case, s synQueueSetting) {
 		}
 	})
 	c.Compare("half-open entries", capacity, c.Server.Count(ctx, port, facts.SynRecv))
-	c.wait(ctx, time.Second, func() bool { return c.Wire.Answers(port, lab.SYN|lab.ACK) >= answered })
+	c.wait(ctx, patience, func() bool { return c.Wire.Answers(port, lab.SYN|lab.ACK) >= answered })
 	c.Compare("stored and answered", stored(q.HalfOpen, answered),
 		stored(c.Server.Count(ctx, port, facts.SynRecv), c.Wire.Answers(port, lab.SYN|lab.ACK)))
 	c.Compare("counters", wanted.String(), did.String())
@@ -175,7 +174,8 @@ func oddSYN(ctx context.Context, c *Case, to netip.Addr, from netip.AddrPort, a 
 	})
 	c.Compare("counters", wanted.String(), did.String())
 	c.Compare("half-open entries", q.HalfOpen, c.Server.Count(ctx, port, facts.SynRecv))
-	c.Compare("answered", result != model.SynDropped, c.Wire.Answers(port, lab.SYN|lab.ACK) > 0)
+	answered := result != model.SynDropped
+	c.Compare("answered", answered, len(c.Wire.Line(netip.AddrPortFrom(to, port), from).Receive(ctx, 1, patienceFor(answered))) > 0)
 }
 
 // rememberPeer has a stranger go through one connection, so that the kernel

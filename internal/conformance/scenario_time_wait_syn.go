@@ -45,7 +45,7 @@ var timeWaitReuseIncoming = Scenario{
 		timeWaitSYN(true, "lower number, newer timestamp", Say{Seq: -1000}),
 		timeWaitSYN(true, "lower number, equal timestamp", Say{Seq: -1000, Back: 1}),
 		timeWaitSYN(true, "higher number, equal timestamp", Say{Seq: 1000, Back: 1}),
-		timeWaitSYN(true, "higher number, older timestamp", Say{Seq: 1000, Back: 500}),
+		timeWaitSYN(true, "higher number, older timestamp", Say{Seq: 1000, Back: longBack}),
 	},
 }
 
@@ -125,7 +125,8 @@ func synThroughTimeWait(ctx context.Context, c *Case, s synQueueSetting, acceptF
 	c.Compare("counters", wanted.String(), did.String())
 	c.Compare("half-open entry made", result == model.SynStored,
 		c.Server.State(k.line.ends.kernel, k.line.ends.stranger) == facts.SynRecv)
-	c.Compare("answered", result != model.SynDropped, k.Answered(ctx, 100*time.Millisecond))
+	answered := result != model.SynDropped
+	c.Compare("answered", answered, k.Answered(ctx, patienceFor(answered)))
 }
 
 // leaveTimeWait connects and has the server close first.

@@ -48,7 +48,7 @@ const strangerISS = 1_000_000
 
 // twin starts a pair without a connection, between the server at a port and a stranger.
 func (c *Case) twin(port uint16, stranger netip.AddrPort) *Twin {
-	t := &Twin{c: c, line: c.Wire.Line(c.Server.Addr(port), stranger), Clock: 1000}
+	t := &Twin{c: c, line: c.Wire.Line(c.Server.Addr(port), stranger), Clock: 10 * longBack}
 	t.Conn = model.NewConn(c.Server.Policy())
 	t.strangerISS, t.strangerNext = strangerISS, strangerISS
 	return t
@@ -123,6 +123,20 @@ func (t *Twin) Segment(ctx context.Context, what string, s Say) {
 // Call has the application do something, and compares what it leads to.
 func (t *Twin) Call(ctx context.Context, what string, kind model.EventKind, call func()) {
 	t.step(ctx, what, model.Event{Kind: kind}, call)
+}
+
+// Unreachable has a router say that the stranger cannot be reached, about the last
+// segment that the kernel sent.
+func (t *Twin) Unreachable(ctx context.Context) {
+	said := t.line.all()
+	t.step(ctx, "ICMP unreachable", model.Event{Kind: model.EvICMP}, func() {
+		if len(said) == 0 || t.c.Failed() {
+			return
+		}
+		before := t.look().place
+		t.c.Fail(t.c.Wire.peer.SendUnreachable(said[len(said)-1].Segment))
+		t.c.wait(ctx, time.Second, func() bool { return !t.at(before) })
+	})
 }
 
 // Connect has the application connect to the stranger.
