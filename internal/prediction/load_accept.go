@@ -53,9 +53,9 @@ type listening struct {
 func (l listening) String() string {
 	abort := ""
 	if l.abort {
-		abort = ", resets what overflows"
+		abort = ", tcp_abort_on_overflow 1"
 	}
-	return fmt.Sprintf("a server with backlog %d under somaxconn %d%s", l.backlog, l.somaxconn, abort)
+	return fmt.Sprintf("a server (backlog %d, somaxconn %d%s)", l.backlog, l.somaxconn, abort)
 }
 
 // start starts the server, which closes each connection as soon as it has accepted
@@ -71,8 +71,8 @@ func (l listening) start(ctx context.Context, s *Scene, acceptPerSecond int) {
 // oneStall is a server that keeps up, except for one stall in each window.
 func oneStall(l listening, perSecond int, stall time.Duration) Load {
 	return Load{
-		Text: fmt.Sprintf("%v that stops accepting for %v once in a window, while %d clients come each second",
-			l, stall, perSecond),
+		Text: fmt.Sprintf("%v that stops accepting for %s once in a window, while %d clients come each second",
+			l, seconds(stall), perSecond),
 		Subject: acceptQueue(),
 		Start: func(ctx context.Context, s *Scene) {
 			l.start(ctx, s, 0)
@@ -88,8 +88,8 @@ func oneStall(l listening, perSecond int, stall time.Duration) Load {
 // manyStalls is a server that stops accepting again and again.
 func manyStalls(l listening, perSecond int, stall, between time.Duration) Load {
 	return Load{
-		Text: fmt.Sprintf("%v that accepts for %v and stops for %v by turns, while %d clients come each second",
-			l, between, stall, perSecond),
+		Text: fmt.Sprintf("%v that accepts for %s and stops for %s by turns, while %d clients come each second",
+			l, seconds(between), seconds(stall), perSecond),
 		Subject: acceptQueue(),
 		Start: func(ctx context.Context, s *Scene) {
 			l.start(ctx, s, 0)
@@ -142,9 +142,9 @@ func lateACKs(l listening, early, late int) Load {
 				s.Pause(ctx, 200*time.Millisecond)
 				s.UpdateServer(func(spec *lab.Server) { spec.Stalled = true })
 				s.Pause(ctx, 150*time.Millisecond)
-				s.visitors[0].bring(early)
+				s.visitors[0].Bring(early)
 				s.Pause(ctx, 100*time.Millisecond)
-				s.visitors[1].bring(late)
+				s.visitors[1].Bring(late)
 				s.Pause(ctx, 250*time.Millisecond)
 				s.UpdateServer(func(spec *lab.Server) { spec.Stalled = false })
 				// Those refused at their ACK get another SYN-ACK after a second.
@@ -157,7 +157,7 @@ func lateACKs(l listening, early, late int) Load {
 // overload is a server that accepts fewer than come, all the time; none at all
 // where acceptPerSecond is 0.
 func overload(l listening, perSecond, acceptPerSecond int) Load {
-	text := fmt.Sprintf("%v that accepts %d a second, while %d clients come", l, acceptPerSecond, perSecond)
+	text := fmt.Sprintf("%v that accepts %d a second, while %d clients come each second", l, acceptPerSecond, perSecond)
 	if acceptPerSecond == 0 {
 		text = fmt.Sprintf("%v that accepts nothing any more, while %d clients come each second", l, perSecond)
 	}
@@ -176,7 +176,9 @@ func overload(l listening, perSecond, acceptPerSecond int) Load {
 				return got.ReceiveQueue > got.SendQueue
 			})
 		},
-		Warm:   4 * time.Second,
+		// A client that was refused at its last ACK tries again after 1, 3, 7 and
+		// 15 s; each try counts.
+		Warm:   18 * time.Second,
 		Follow: postponed,
 	}
 }

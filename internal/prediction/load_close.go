@@ -172,7 +172,7 @@ func (s *Scene) fill(ctx context.Context, v Visitors, count int) *Host {
 	if s.Failed() {
 		return &Host{}
 	}
-	visitors.bring(count)
+	visitors.Bring(count)
 	s.Until(ctx, "connections", 10*time.Second, func() bool { return h.Len() >= count })
 	return h
 }

@@ -147,7 +147,7 @@ func (p probing) set(s *Scene) {
 // cohort is connections that are made together and whose peers then vanish.
 type cohort struct {
 	host     *Host
-	visitors *visitors
+	visitors *Group
 	since    time.Time
 }
 
@@ -160,7 +160,7 @@ func (c *cohort) make(ctx context.Context, s *Scene) {
 		return
 	}
 	c.host.Forget()
-	c.visitors.bring(cohortSize)
+	c.visitors.Bring(cohortSize)
 	s.Until(ctx, "connections", 10*time.Second, func() bool { return c.host.Len() >= cohortSize })
 	c.since = time.Now()
 }
@@ -237,8 +237,8 @@ const noteBroken = "broken"
 // while, and are then.
 func outage(retries2 int, length time.Duration) Load {
 	return Load{
-		Text: fmt.Sprintf("%d connections that send data, and an outage of %v in each window, tcp_retries2 %d, tcp_rto_max_ms %d",
-			cohortSize, length, retries2, rtoMaxMillis),
+		Text: fmt.Sprintf("%d connections that send data, and an outage of %s in each window, tcp_retries2 %d, tcp_rto_max_ms %d",
+			cohortSize, seconds(length), retries2, rtoMaxMillis),
 		Subject: deadPeers(),
 		Start: func(ctx context.Context, s *Scene) {
 			s.Set(lab.ServerSide, model.KeyRTOMax, rtoMaxMillis)

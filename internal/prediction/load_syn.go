@@ -98,9 +98,9 @@ type defence struct {
 }
 
 func (d defence) String() string {
-	text := fmt.Sprintf("a server with backlog %d", d.backlog)
+	text := fmt.Sprintf("a server (backlog %d", d.backlog)
 	if d.somaxconn != 0 {
-		text += fmt.Sprintf(" under somaxconn %d", d.somaxconn)
+		text += fmt.Sprintf(", somaxconn %d", d.somaxconn)
 	}
 	text += fmt.Sprintf(", tcp_syncookies %d", d.cookies)
 	if d.memory != 0 {
@@ -109,7 +109,7 @@ func (d defence) String() string {
 	if d.retries != 0 {
 		text += fmt.Sprintf(", tcp_synack_retries %d", d.retries)
 	}
-	return text
+	return text + ")"
 }
 
 func (d defence) start(ctx context.Context, s *Scene, conduct lab.Conduct) {
@@ -149,6 +149,7 @@ func flood(d defence, perSecond int) Load {
 // while, so that their options can be seen.
 func floodWithOptions(d defence, perSecond int) Load {
 	l := flood(d, perSecond)
+	l.Text += " that keep their connections for a while"
 	l.Start = func(ctx context.Context, s *Scene) {
 		d.start(ctx, s, lab.Serve)
 		s.Visit(ctx, Visitors{PerSecond: perSecond, Silent: true})
@@ -162,15 +163,16 @@ func floodWithOptions(d defence, perSecond int) Load {
 // know how long they live.
 func floodWatched(d defence, perSecond int) Load {
 	l := flood(d, perSecond)
+	l.Text += "; windows of 21 s"
 	l.Subject = halfOpenEntries()
-	l.Warm, l.Window = 24*time.Second, 21*time.Second
+	l.Warm, l.Window = 74*time.Second, 21*time.Second
 	return l
 }
 
 // slowClients complete their handshakes, each after a while.
 func slowClients(d defence, perSecond int, delay time.Duration) Load {
 	return Load{
-		Text:    fmt.Sprintf("%v, %d clients each second that answer after %v", d, perSecond, delay),
+		Text:    fmt.Sprintf("%v, %d clients each second that answer after %s", d, perSecond, seconds(delay)),
 		Subject: synQueue(),
 		Start: func(ctx context.Context, s *Scene) {
 			d.start(ctx, s, lab.CloseFirst)

@@ -16,11 +16,11 @@ import (
 
 // parallelDefault is how many trials go on at a time. Nearly all of their time is
 // waiting.
-const parallelDefault = 12
+const parallelDefault = 24
 
 // Options are the particulars of [Run]. The zero value runs everything.
 type Options struct {
-	// Parallel is how many trials go on at a time; 0 stands for 12.
+	// Parallel is how many trials go on at a time; 0 stands for 24.
 	Parallel int
 	// Only limits the run to trials whose name holds this text.
 	Only string

@@ -36,7 +36,7 @@ type Scene struct {
 	backlog  int // what the application passes to listen()
 	actors   []*lab.Actor
 	clients  []*lab.Actor
-	visitors []*visitors
+	visitors []*Group
 	peers    []*lab.Peer
 	hosts    []*Host
 	notes    map[string]float64

@@ -2,6 +2,8 @@ package prediction
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/tcpdoctor/tcpdoctor/internal/lab"
@@ -26,6 +28,8 @@ type Trial struct {
 	// Figures replace those of the load's subject, for a change that concerns
 	// something else than what is wrong.
 	Figures map[string]Measure
+	// Differs says why the verdict is known to be wrong; empty where it is not.
+	Differs string
 	// Allow widens the tolerance of numbers that a load makes noisy.
 	Allow []Allowance
 }
@@ -85,11 +89,14 @@ func (c Change) String() string {
 	case c.Key != "":
 		return model.Change{Key: c.Key, Value: c.Value, Relisten: c.Relisten}.String()
 	case c.Relisten:
-		return "the application calls listen() again with a larger or smaller backlog"
+		return fmt.Sprintf("the application calls listen() again, with backlog %d", c.Backlog)
 	default:
-		return "another backlog in the application's configuration"
+		return fmt.Sprintf("backlog %d in the application's configuration", c.Backlog)
 	}
 }
+
+// seconds words a time.
+func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) + " s" }
 
 // The times that trials and loads leave out.
 const (

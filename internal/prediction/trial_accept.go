@@ -160,6 +160,18 @@ var acceptAbort = Trial{
 	Families: bothFamilies(),
 }
 
+var acceptLongStall = Trial{
+	Name:   "accept-somaxconn-raised-long-stall",
+	Load:   oneStall(listening{somaxconn: 128, backlog: 8192}, 300, 1500*time.Millisecond),
+	Change: Change{Key: model.KeySomaxconn, Value: "4096"},
+}
+
+var acceptBacklogManyStalls = Trial{
+	Name:   "accept-backlog-raised-in-the-configuration-many-stalls",
+	Load:   manyStalls(listening{somaxconn: 4096, backlog: 24}, 200, 400*time.Millisecond, 300*time.Millisecond),
+	Change: Change{Backlog: 256},
+}
+
 var acceptAbortOff = Trial{
 	Name:   "accept-abort-on-overflow-off-bursts",
 	Load:   lateACKs(listening{somaxconn: 48, backlog: 1024, abort: true}, 30, 40),

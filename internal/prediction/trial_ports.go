@@ -157,6 +157,8 @@ var portsTimestampsOff = Trial{
 	Load:   reusing(dialling{ports: 100, perSecond: 200, reuse: 1}),
 	Change: Change{Key: model.KeyTimestamps, Value: "0"},
 	Settle: 3 * time.Second,
+	Differs: "what the model warns of (PAWS, round-trip samples, options under SYN cookies) does not show on this client, and " +
+		"its ports go on being reused: the kernel hands the time of the last timestamp down to the connection that takes over a TIME_WAIT",
 }
 
 var portsTimestampsOn = Trial{

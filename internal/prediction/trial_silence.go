@@ -40,6 +40,12 @@ var keepaliveSooner = Trial{
 	Families: bothFamilies(),
 }
 
+var keepaliveMuchSooner = Trial{
+	Name:   "keepalive-time-much-shorter",
+	Load:   idle(probing{12, 2, 3}, true),
+	Change: Change{Key: model.KeyKeepaliveTime, Value: "1"},
+}
+
 var keepaliveLater = Trial{
 	Name:   "keepalive-time-longer",
 	Load:   idle(probing{3, 1, 2}, true),

@@ -31,7 +31,7 @@ type Visitors struct {
 	PerSecond, Burst int
 	// Total ends the coming; 0 means never.
 	Total int
-	// OnCall visitors come only when they are told to, see bring.
+	// OnCall visitors come only when they are told to, see [Group.Bring].
 	OnCall bool
 	// Silent visitors never answer, as in a flood.
 	Silent bool
@@ -49,8 +49,8 @@ type Visitors struct {
 	AnswerData bool
 }
 
-// visitors are Visitors under way.
-type visitors struct {
+// Group is Visitors under way.
+type Group struct {
 	spec  Visitors
 	scene *Scene
 	peer  *lab.Peer
@@ -70,7 +70,7 @@ type visit struct{ synACKs, fins int }
 const strangersEach = 20000
 
 // Visit lets visitors come until the trial ends.
-func (s *Scene) Visit(ctx context.Context, spec Visitors) *visitors {
+func (s *Scene) Visit(ctx context.Context, spec Visitors) *Group {
 	if s.Failed() {
 		return nil
 	}
@@ -80,7 +80,7 @@ func (s *Scene) Visit(ctx context.Context, spec Visitors) *visitors {
 		return nil
 	}
 	s.mu.Lock()
-	v := &visitors{
+	v := &Group{
 		spec: spec, scene: s, peer: peer, first: uint32(len(s.visitors)) * strangersEach,
 		asked: make(map[netip.AddrPort]visit),
 	}
@@ -104,7 +104,7 @@ func ended(ctx context.Context, err error) error {
 
 // come begins connections at the rate. What a slow machine misses is made up for,
 // so that the average holds.
-func (v *visitors) come(ctx context.Context) error {
+func (v *Group) come(ctx context.Context) error {
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	draw := random(uint64(v.first))
@@ -127,8 +127,8 @@ func (v *visitors) come(ctx context.Context) error {
 	return nil
 }
 
-// bring lets so many more come at once.
-func (v *visitors) bring(n int) {
+// Bring lets so many more come at once.
+func (v *Group) Bring(n int) {
 	draw := random(uint64(v.begun.Load()))
 	for ; n > 0 && !v.scene.Failed(); n-- {
 		v.scene.Fail(v.begin(draw.Uint32()))
@@ -137,7 +137,7 @@ func (v *visitors) bring(n int) {
 
 // begin sends one SYN, each from another address, so that no metrics cache knows
 // the peer.
-func (v *visitors) begin(seq uint32) error {
+func (v *Group) begin(seq uint32) error {
 	n := uint32(v.begun.Load())
 	addr := v.scene.Stranger(v.scene.Family, v.first+n%strangersEach)
 	from := netip.AddrPortFrom(addr, uint16(2000+n/strangersEach))
@@ -149,7 +149,7 @@ func (v *visitors) begin(seq uint32) error {
 }
 
 // answer is called for every segment that the server sends to any stranger.
-func (v *visitors) answer(got lab.Segment) []lab.Segment {
+func (v *Group) answer(got lab.Segment) []lab.Segment {
 	v.mu.Lock()
 	times, ours := v.asked[got.To]
 	if ours {
@@ -182,14 +182,14 @@ func (v *visitors) answer(got lab.Segment) []lab.Segment {
 }
 
 // reply is an answer with the window that the visitor advertises.
-func (v *visitors) reply(got lab.Segment, flags lab.Flags) lab.Segment {
+func (v *Group) reply(got lab.Segment, flags lab.Flags) lab.Segment {
 	s := got.Reply(flags)
 	s.ZeroWindow = v.spec.ShutWindow
 	return s
 }
 
 // welcome answers the SYN-ACK that came for the so-manieth time.
-func (v *visitors) welcome(got lab.Segment, times int) []lab.Segment {
+func (v *Group) welcome(got lab.Segment, times int) []lab.Segment {
 	if times <= v.spec.Misses {
 		return nil
 	}
@@ -204,7 +204,7 @@ func (v *visitors) welcome(got lab.Segment, times int) []lab.Segment {
 	return nil
 }
 
-func (v *visitors) farewell(got lab.Segment) []lab.Segment {
+func (v *Group) farewell(got lab.Segment) []lab.Segment {
 	switch v.spec.Farewell {
 	case Finishes:
 		return []lab.Segment{v.reply(got, lab.FIN|lab.ACK)}
