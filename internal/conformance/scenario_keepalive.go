@@ -44,6 +44,7 @@ func keptAlive(ctx context.Context, c *Case, peerCloses bool) {
 	c.Compare("the connection ends", model.KeepaliveLife(set), died)
 	next, actions := t.Conn.Step(model.Event{Kind: model.EvKeepalive})
 	want := t.expected(next, actions)
+	c.wait(ctx, patience, func() bool { return len(t.line.all())-said >= set.KeepaliveProbes+len(want.sent) })
 	did := t.look()
 	after := c.Server.Counters()
 	did.counts = c.moved(before, after)

@@ -293,7 +293,8 @@ func (t *Twin) hear(ctx context.Context, before lab.Counters, e model.Event, exp
 	listen := func(n int, patience time.Duration) {
 		for _, a := range t.line.Receive(ctx, n, patience) {
 			s := heardSegment(a)
-			if t.repeated(s) && !repeats {
+			again := slices.ContainsFunc(heard, func(h model.Segment) bool { return h.Flags == s.Flags && h.Seq == s.Seq })
+			if s.Size() > 0 && again || t.repeated(s) && !repeats {
 				continue
 			}
 			heard = append(heard, s)
