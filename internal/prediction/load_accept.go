@@ -73,7 +73,7 @@ func oneStall(l listening, perSecond int, stall time.Duration) Load {
 	return Load{
 		Text: fmt.Sprintf("%v that stops accepting for %s once in a window, while %d clients come each second",
 			l, seconds(stall), perSecond),
-		Subject: acceptQueue(),
+		Subject: acceptQueue(), Lively: true,
 		Start: func(ctx context.Context, s *Scene) {
 			l.start(ctx, s, 0)
 			s.Visit(ctx, Visitors{PerSecond: perSecond})
@@ -90,7 +90,7 @@ func manyStalls(l listening, perSecond int, stall, between time.Duration) Load {
 	return Load{
 		Text: fmt.Sprintf("%v that accepts for %s and stops for %s by turns, while %d clients come each second",
 			l, seconds(between), seconds(stall), perSecond),
-		Subject: acceptQueue(),
+		Subject: acceptQueue(), Lively: true,
 		Start: func(ctx context.Context, s *Scene) {
 			l.start(ctx, s, 0)
 			s.Visit(ctx, Visitors{PerSecond: perSecond})
@@ -111,7 +111,7 @@ func bursts(l listening, perSecond, burst, acceptPerSecond int) Load {
 	return Load{
 		Text: fmt.Sprintf("%v that accepts %d a second at most, while clients come %d at a time, %d each second",
 			l, acceptPerSecond, burst, perSecond),
-		Subject: acceptQueue(),
+		Subject: acceptQueue(), Lively: true,
 		Start: func(ctx context.Context, s *Scene) {
 			l.start(ctx, s, acceptPerSecond)
 			s.Visit(ctx, Visitors{PerSecond: perSecond, Burst: burst})
@@ -128,7 +128,7 @@ func lateACKs(l listening, early, late int) Load {
 	return Load{
 		Text: fmt.Sprintf("%v that stops accepting for 0.5 s twice in a window, while first %d and then %d clients come at once",
 			l, early, late),
-		Subject: acceptQueue(),
+		Subject: acceptQueue(), Lively: true,
 		Start: func(ctx context.Context, s *Scene) {
 			l.start(ctx, s, 0)
 			s.Visit(ctx, Visitors{OnCall: true})
@@ -163,7 +163,7 @@ func overload(l listening, perSecond, acceptPerSecond int) Load {
 	}
 	return Load{
 		Text:    text,
-		Subject: acceptQueue(),
+		Subject: acceptQueue(), Lively: true,
 		Start: func(ctx context.Context, s *Scene) {
 			l.start(ctx, s, acceptPerSecond)
 			if acceptPerSecond == 0 {
@@ -207,7 +207,7 @@ func postponed(ctx context.Context, s *Scene) {
 func keepingUp(l listening, perSecond int) Load {
 	return Load{
 		Text:    fmt.Sprintf("%v that keeps up with %d clients a second", l, perSecond),
-		Subject: acceptQueue(),
+		Subject: acceptQueue(), Lively: true,
 		Start: func(ctx context.Context, s *Scene) {
 			l.start(ctx, s, 0)
 			s.Visit(ctx, Visitors{PerSecond: perSecond})

@@ -173,7 +173,7 @@ func floodWatched(d defence, perSecond int) Load {
 func slowClients(d defence, perSecond int, delay time.Duration) Load {
 	return Load{
 		Text:    fmt.Sprintf("%v, %d clients each second that answer after %s", d, perSecond, seconds(delay)),
-		Subject: synQueue(),
+		Subject: synQueue(), Lively: true,
 		Start: func(ctx context.Context, s *Scene) {
 			d.start(ctx, s, lab.CloseFirst)
 			s.Visit(ctx, Visitors{PerSecond: perSecond, Delay: delay})

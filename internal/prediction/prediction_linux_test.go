@@ -18,8 +18,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// allAtMost bounds the whole run.
-const allAtMost = 6 * time.Minute
+// allAtMost bounds the whole run. It takes three minutes on two idle processors;
+// trials that a busy machine has disturbed are made again.
+const allAtMost = 12 * time.Minute
 
 // What must come of the trials.
 const (

@@ -14,9 +14,12 @@ import (
 	"github.com/tcpdoctor/tcpdoctor/model"
 )
 
-// parallelDefault is how many trials go on at a time. Nearly all of their time is
-// waiting.
-const parallelDefault = 24
+// How many trials go on at a time. Nearly all of their time is waiting; the lively
+// ones are kept few.
+const (
+	parallelDefault = 24
+	livelyShare     = 5 // one in so many
+)
 
 // Options are the particulars of [Run]. The zero value runs everything.
 type Options struct {
@@ -45,6 +48,10 @@ type Result struct {
 	Numbers []Number
 	// Kernel is the release it was tried on.
 	Kernel string
+	// Late is the longest time in a window for which a goroutine had to wait
+	// for its turn, and Tries how often the trial was begun.
+	Late  time.Duration
+	Tries int
 	// Took is how long it lasted.
 	Took time.Duration
 	// Err is why the trial broke off; nil where it did not.
@@ -95,28 +102,48 @@ func Run(ctx context.Context, o Options) ([]Result, error) {
 	return results, nil
 }
 
-// runAll runs the jobs, so many at a time and the longest first.
+// runAll runs the jobs, so many at a time and the longest first; the lively ones in
+// a queue of their own.
 func runAll(ctx context.Context, o Options, jobs []job) []Result {
 	if o.Parallel <= 0 {
 		o.Parallel = parallelDefault
 	}
-	results := make([]Result, len(jobs))
+	r := &runner{options: o, results: make([]Result, len(jobs)), total: len(jobs)}
 	slices.SortStableFunc(jobs, func(a, b job) int { return int(b.trial.takes() - a.trial.takes()) })
+	var lively, quiet []job
+	for _, j := range jobs {
+		if j.trial.Load.Lively {
+			lively = append(lively, j)
+		} else {
+			quiet = append(quiet, j)
+		}
+	}
+	few := max(1, o.Parallel/livelyShare)
+	var both sync.WaitGroup
+	both.Go(func() { r.work(ctx, lively, few) })
+	both.Go(func() { r.work(ctx, quiet, max(1, o.Parallel-few)) })
+	both.Wait()
+	return r.results
+}
+
+// runner is a run under way.
+type runner struct {
+	options Options
+	total   int
+
+	mu      sync.Mutex
+	results []Result
+	done    int
+}
+
+// work does jobs, so many at a time.
+func (r *runner) work(ctx context.Context, jobs []job, parallel int) {
 	queue := make(chan job)
 	var workers sync.WaitGroup
-	var mu sync.Mutex
-	done := 0
-	for range min(o.Parallel, len(jobs)) {
+	for range min(parallel, len(jobs)) {
 		workers.Go(func() {
 			for j := range queue {
-				got := try(ctx, j.trial, j.family)
-				mu.Lock()
-				results[j.index] = got
-				done++
-				if o.Progress != nil {
-					o.Progress(done, len(jobs), got)
-				}
-				mu.Unlock()
+				r.add(j, tryUndisturbed(ctx, j.trial, j.family))
 			}
 		})
 	}
@@ -124,12 +151,50 @@ func runAll(ctx context.Context, o Options, jobs []job) []Result {
 		select {
 		case queue <- j:
 		case <-ctx.Done():
-			results[j.index] = Result{Trial: j.trial, Family: j.family, Err: context.Cause(ctx)}
+			r.add(j, Result{Trial: j.trial, Family: j.family, Err: context.Cause(ctx)})
 		}
 	}
 	close(queue)
 	workers.Wait()
-	return results
+}
+
+// add takes what has come of a job.
+func (r *runner) add(j job, got Result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.results[j.index] = got
+	r.done++
+	if r.options.Progress != nil {
+		r.options.Progress(r.done, r.total, got)
+	}
+}
+
+// What a trial needs of the machine, and how often it is begun anew where it did not
+// get that. Only the clock decides, never what came out.
+const (
+	lateAtMost  = 60 * time.Millisecond  // of a lively trial
+	lateForAny  = 400 * time.Millisecond // of the others
+	anewAtMost  = 45 * time.Second       // longer ones are not begun anew
+	triesAtMost = 4
+)
+
+// undisturbed reports whether the machine let the load be what it is said to be.
+func (r Result) undisturbed() bool {
+	if r.Trial.Load.Lively {
+		return r.Late <= lateAtMost
+	}
+	return r.Late <= lateForAny || r.Trial.takes() > anewAtMost
+}
+
+// tryUndisturbed does one trial, and once more if it was disturbed.
+func tryUndisturbed(ctx context.Context, t Trial, f lab.Family) Result {
+	for tries := 1; ; tries++ {
+		r := try(ctx, t, f)
+		r.Tries = tries
+		if r.Err != nil || tries == triesAtMost || r.undisturbed() {
+			return r
+		}
+	}
 }
 
 // tooLong is by how much a trial may exceed the time it is said to take.
@@ -146,11 +211,13 @@ func try(ctx context.Context, t Trial, f lab.Family) (r Result) {
 	ctx, stop := context.WithTimeoutCause(ctx, t.takes()+tooLong, errTooLong)
 	defer stop()
 	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	s, err := newScene(f, cancel)
 	if err != nil {
 		r.Err = err
 		return r
 	}
+	s.work.Go(func() { s.watchClock(ctx) })
 	r.carryOut(ctx, s)
 	s.mu.Lock()
 	r.Err = s.err
@@ -171,7 +238,7 @@ func (r *Result) carryOut(ctx context.Context, s *Scene) {
 	if before == nil {
 		return
 	}
-	r.Kernel = before.Window.Host.Kernel
+	r.Kernel, r.Late = before.Window.Host.Kernel, before.Late
 	r.Predicted = t.Change.predict(before.View(), s.Port)
 
 	s.prepare(ctx, l)
@@ -190,6 +257,7 @@ func (r *Result) carryOut(ctx context.Context, s *Scene) {
 		return
 	}
 	last := after
+	r.Late = max(r.Late, after.Late)
 	r.Observed, r.Harms = Observe(l.Subject.Harms, before, after, nil)
 	if !moved(r.Harms) && !t.Change.Relisten {
 		restarted := s.restart(ctx, t)
@@ -197,6 +265,7 @@ func (r *Result) carryOut(ctx context.Context, s *Scene) {
 			return
 		}
 		r.Restarted, last = true, restarted
+		r.Late = max(r.Late, restarted.Late)
 		r.Observed, r.Harms = Observe(l.Subject.Harms, before, after, restarted)
 	}
 	r.Numbers = compare(t, r.Predicted, before, last)

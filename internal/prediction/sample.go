@@ -22,6 +22,8 @@ type Sample struct {
 	Judged lab.Side
 	// Told is what clients and visitors made of it.
 	Told Told
+	// Late is the longest time for which a goroutine had to wait for its turn.
+	Late time.Duration
 	// Age is how long the load had been going on when the window ended.
 	Age time.Duration
 
@@ -91,6 +93,7 @@ func (s *Scene) sample(ctx context.Context, l Load, window time.Duration) *Sampl
 	if l.Judged == lab.ClientSide {
 		other = lab.ServerSide
 	}
+	s.takeLate()
 	began, before := time.Now(), s.told()
 	w, err := sockdiag.Collect(ctx, sockdiag.Options{
 		Window: window, NoProcesses: true,
@@ -100,6 +103,7 @@ func (s *Scene) sample(ctx context.Context, l Load, window time.Duration) *Sampl
 	age := time.Since(s.began)
 	s.Fail(err)
 	<-event
+	late := s.takeLate()
 	if l.Finish != nil {
 		l.Finish(ctx, s)
 	}
@@ -108,7 +112,7 @@ func (s *Scene) sample(ctx context.Context, l Load, window time.Duration) *Sampl
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	got := &Sample{Window: w, Judged: l.Judged, Told: told, Age: age, port: s.Port, notes: maps.Clone(s.notes)}
+	got := &Sample{Window: w, Judged: l.Judged, Told: told, Late: late, Age: age, port: s.Port, notes: maps.Clone(s.notes)}
 	clear(s.notes)
 	return got
 }

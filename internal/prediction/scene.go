@@ -42,6 +42,7 @@ type Scene struct {
 	notes    map[string]float64
 	cohort   cohort // of loads that have one
 	began    time.Time
+	late     time.Duration // the longest time that something had to wait for its turn
 }
 
 // newScene makes the bench of a trial.
@@ -51,6 +52,37 @@ func newScene(f lab.Family, cancel context.CancelCauseFunc) (*Scene, error) {
 		return nil, err
 	}
 	return &Scene{Bench: bench, Family: f, Port: bench.Port(), cancel: cancel, notes: map[string]float64{}, began: time.Now()}, nil
+}
+
+// clockEvery is how often a scene looks whether it is late.
+const clockEvery = 10 * time.Millisecond
+
+// watchClock notes by how much a goroutine that only waits is late: on a machine
+// that has too much to do, a load is not what it is said to be.
+func (s *Scene) watchClock(ctx context.Context) {
+	tick := time.NewTicker(clockEvery)
+	defer tick.Stop()
+	for last := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := time.Now()
+		s.mu.Lock()
+		s.late = max(s.late, now.Sub(last)-clockEvery)
+		s.mu.Unlock()
+		last = now
+	}
+}
+
+// takeLate returns how late the scene has been since the last call.
+func (s *Scene) takeLate() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	late := s.late
+	s.late = 0
+	return late
 }
 
 // Fail ends the trial. A nil error does nothing.

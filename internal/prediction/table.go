@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tcpdoctor/tcpdoctor/model"
 )
@@ -247,6 +248,6 @@ func (r Result) Text() string {
 	if !r.Right() {
 		verdict = "but observed " + string(r.Observed)
 	}
-	return fmt.Sprintf("%s: predicted %s, %s (%.0f s)\n    %s\n    harms: %s\n    numbers: %s", r.Name(), r.Predicted.Verdict,
-		verdict, r.Took.Seconds(), r.Predicted.Reason, joined(r.harmTexts()), joined(r.numberTexts()))
+	return fmt.Sprintf("%s: predicted %s, %s (%.0f s, late by %v, try %d)\n    %s\n    harms: %s\n    numbers: %s", r.Name(), r.Predicted.Verdict,
+		verdict, r.Took.Seconds(), r.Late.Round(time.Millisecond), r.Tries, r.Predicted.Reason, joined(r.harmTexts()), joined(r.numberTexts()))
 }

@@ -65,6 +65,9 @@ type Load struct {
 	// Restart is what the application does when it is restarted; nil stands
 	// for calling listen() again, where there is a server.
 	Restart func(ctx context.Context, s *Scene)
+	// Lively tells that the load must keep time to a few milliseconds, so that
+	// only a few of its kind may go on at once.
+	Lively bool
 	// Warm is how long it takes to be steady; 0 stands for half a second.
 	Warm time.Duration
 	// Window is how long is measured; 0 stands for three seconds.

@@ -112,6 +112,10 @@ var synackFlood = Trial{
 	Change:   Change{Key: model.KeySynackRetries, Value: "2"},
 	Settle:   9 * time.Second,
 	Families: bothFamilies(),
+	Allow: []Allowance{{
+		Figure: model.FigureHalfOpenLife, Share: 0.4,
+		Reason: "entries that come due while more than an eighth of the queue is young are kept for another round, until 15 s",
+	}},
 }
 
 // The known trap's other half: below max(8, B)/2 nothing is pruned.
