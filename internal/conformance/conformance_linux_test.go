@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -121,12 +122,14 @@ func TestProbeSynQueue(t *testing.T) {
 // TestFailuresAreReported breaks scenarios in each way there is.
 func TestFailuresAreReported(t *testing.T) {
 	t.Parallel()
+	var attempts atomic.Int32
 	failing := func(name string, run func(ctx context.Context, c *Case)) Scenario {
 		return Scenario{Subject: "synthetic", Name: name, Variants: once(0, run)}
 	}
 	scenarios := []Scenario{
 		failing("agrees", func(_ context.Context, c *Case) { c.Compare("one", 1, 1) }),
 		failing("differs", func(_ context.Context, c *Case) { c.Compare("one", 1, 2) }),
+		failing("differs-once", func(_ context.Context, c *Case) { c.Compare("one", int32(1), attempts.Add(1)-1) }),
 		failing("breaks-off", func(_ context.Context, c *Case) {
 			c.Compare("before", 1, 1)
 			c.Fail(errors.New("broken"))
@@ -148,8 +151,11 @@ func TestFailuresAreReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if report.Agrees() || len(report.Comparisons) != 3 {
-		t.Errorf("got agreement %v and %d comparisons, want a difference and 3", report.Agrees(), len(report.Comparisons))
+	if report.Agrees() || len(report.Comparisons) != 4 || report.Total().Unlisted != 1 {
+		t.Errorf("got agreement %v and %d comparisons, want one difference and 4", report.Agrees(), len(report.Comparisons))
+	}
+	if len(report.Repeated) != len(scenarios)-1 {
+		t.Errorf("got %d repeated, want all but one", len(report.Repeated))
 	}
 	want := map[string]string{
 		"breaks-off": "broken", "waits-in-vain": "in vain for nothing", "odd-call": "EADDRINUSE", "odd-parameter": "no such file",

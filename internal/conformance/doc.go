@@ -25,6 +25,10 @@
 // [model.Slack](T). What is seen late is not held against the kernel: an observation
 // is an interval ([Moment]), and a slow machine makes it wider, not wrong.
 //
+// A variant that does not agree is run once more when the others are done. What was
+// spoilt by a busy machine agrees then, and the report says that it was repeated;
+// what differs twice differs.
+//
 // Where kernel and model differ and the reason is known, the scenario lists a
 // [Deviation] with the reason. Anything else is a disagreement.
 //

@@ -12,7 +12,7 @@ import (
 // armed the timer, and lasts the stay that the model expects.
 func (t *Twin) Dies(ctx context.Context, since Stamp, lasts time.Duration) {
 	at := t.Conn.Node
-	before := t.c.Server.Counters()
+	before := t.base
 	t.c.Compare("life in "+at.String(), lasts, t.c.Watch(ctx, since, lasts, func() bool { return t.at(at) }))
 	wanted := Counts{}
 	var told Errno
@@ -27,7 +27,8 @@ func (t *Twin) Dies(ctx context.Context, since Stamp, lasts time.Duration) {
 		told = errorOf(actions)
 	}
 	did := t.look()
-	did.counts = t.c.moved(before, t.c.Server.Counters())
+	t.base = t.c.Server.Counters()
+	did.counts = t.c.moved(before, t.base)
 	t.c.Compare("end of "+at.String(), t.write(deed{place: next.Node, counts: t.c.countable(wanted), told: told}), t.write(did))
 	t.keep(next)
 }

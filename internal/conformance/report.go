@@ -25,6 +25,9 @@ type Report struct {
 	Comparisons []Comparison `json:"comparisons"`
 	// Skipped are the scenarios that this kernel cannot run.
 	Skipped []Skipped `json:"skipped,omitempty"`
+	// Repeated are the scenarios that did not agree at once and were run again,
+	// beside fewer others. Their comparisons are those of the second time.
+	Repeated []Repeated `json:"repeated,omitempty"`
 	// Failures are the scenarios that could not be brought to their end.
 	Failures []Failure `json:"failures,omitempty"`
 }
@@ -44,6 +47,16 @@ type Skipped struct {
 	Scenario string `json:"scenario"`
 	Variant  string `json:"variant,omitempty"` // empty: all of them
 	Reason   string `json:"reason"`
+}
+
+// Repeated is a scenario that was run twice.
+type Repeated struct {
+	Subject  string `json:"subject"`
+	Scenario string `json:"scenario"`
+	Variant  string `json:"variant,omitempty"`
+	Family   string `json:"family"`
+	// Why is what did not agree at first.
+	Why string `json:"why"`
 }
 
 // Failure is a scenario that broke off. What it compared before stays in the
@@ -125,6 +138,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	for _, s := range r.Skipped {
 		fmt.Fprintf(&b, "\nskipped  %s: %s\n", join(s.Subject, s.Scenario, s.Variant), s.Reason)
+	}
+	for _, f := range r.Repeated {
+		fmt.Fprintf(&b, "\nrepeated %s: at first %s\n", join(f.Subject, f.Scenario, f.Variant, f.Family), f.Why)
 	}
 	for _, f := range r.Failures {
 		fmt.Fprintf(&b, "\nfailed   %s: %s\n", f.where(), f.Error)

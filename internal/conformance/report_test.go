@@ -27,6 +27,7 @@ func sampleReport() Report {
 			at("accept-queue", "limit", false, "it is so"), at("accept-queue", "drops", true, ""),
 		},
 		Skipped:  []Skipped{{"syn-schedule", "linear-timeouts", "", "this kernel has none"}},
+		Repeated: []Repeated{{"pruning", "old-entries", "few", "ipv4", "entries left: model 8, kernel 9"}},
 		Failures: []Failure{{"ports", "bind", "", "ipv6", "conformance: bind: EADDRINUSE"}},
 	}
 	r.finish()
@@ -57,6 +58,8 @@ known    accept-queue / limits / backlog 4 / ipv4: limit
   because it is so
 
 skipped  syn-schedule / linear-timeouts: this kernel has none
+
+repeated pruning / old-entries / few / ipv4: at first entries left: model 8, kernel 9
 
 failed   ports / bind / ipv6: conformance: bind: EADDRINUSE
 `

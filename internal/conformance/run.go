@@ -45,6 +45,7 @@ type job struct {
 	scenario Scenario
 	variant  Variant
 	family   lab.Family
+	again    bool // the second attempt
 }
 
 // Run runs the scenarios on the running kernel. The error is for what prevents the
@@ -72,7 +73,8 @@ func runScenarios(ctx context.Context, all []Scenario, o Options) (Report, error
 	}
 	r.total = len(jobs)
 	began := time.Now()
-	r.runAll(ctx, jobs)
+	r.runAll(ctx, jobs, o.Parallel)
+	r.runAgain(ctx)
 	r.report.WallSeconds = time.Since(began).Seconds()
 	r.report.finish()
 	if ctx.Err() != nil {
@@ -89,6 +91,13 @@ type runner struct {
 	mu     sync.Mutex
 	report Report
 	done   int
+	doubts []doubt
+}
+
+// doubt is a job that did not agree at its first attempt.
+type doubt struct {
+	job job
+	got result
 }
 
 // choose lists what to run, the longest first, and notes what is skipped.
@@ -111,7 +120,7 @@ func (r *runner) choose(all []Scenario) []job {
 				continue
 			}
 			for _, f := range s.families() {
-				jobs = append(jobs, job{s, v, f})
+				jobs = append(jobs, job{scenario: s, variant: v, family: f})
 			}
 		}
 	}
@@ -119,11 +128,32 @@ func (r *runner) choose(all []Scenario) []job {
 	return jobs
 }
 
+// againShare is by how much fewer benches there are at the second attempt.
+const againShare = 4
+
+// runAgain repeats what did not agree. What a busy machine has spoilt agrees then,
+// what is different stays different.
+func (r *runner) runAgain(ctx context.Context) {
+	var jobs []job
+	for _, d := range r.doubts {
+		d.job.again = true
+		if ctx.Err() != nil {
+			r.add(d.job, d.got)
+			continue
+		}
+		jobs = append(jobs, d.job)
+		r.report.Repeated = append(r.report.Repeated, Repeated{
+			d.job.scenario.Subject, d.job.scenario.Name, d.job.variant.Name, d.job.family.String(), d.got.doubt(),
+		})
+	}
+	r.runAll(ctx, jobs, max(1, r.options.Parallel/againShare))
+}
+
 // runAll runs the jobs, so many at a time.
-func (r *runner) runAll(ctx context.Context, jobs []job) {
+func (r *runner) runAll(ctx context.Context, jobs []job, parallel int) {
 	queue := make(chan job)
 	var workers sync.WaitGroup
-	for range min(r.options.Parallel, len(jobs)) {
+	for range min(parallel, len(jobs)) {
 		workers.Go(func() {
 			for j := range queue {
 				r.add(j, r.runOne(ctx, j))
@@ -152,6 +182,18 @@ type result struct {
 	err         error
 }
 
+// doubt says what did not agree, in one line; empty if all did.
+func (r result) doubt() string {
+	if r.err != nil {
+		return r.err.Error()
+	}
+	if i := slices.IndexFunc(r.comparisons, Comparison.Unlisted); i >= 0 {
+		c := r.comparisons[i]
+		return fmt.Sprintf("%s: model %s, kernel %s", c.What, c.Model, c.Kernel)
+	}
+	return ""
+}
+
 func (r *runner) runOne(ctx context.Context, j job) result {
 	ctx, stop := context.WithTimeoutCause(ctx, j.variant.Takes+tooLong, errTooLong)
 	defer stop()
@@ -172,6 +214,10 @@ func (r *runner) runOne(ctx context.Context, j job) result {
 func (r *runner) add(j job, got result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if why := got.doubt(); why != "" && !j.again {
+		r.doubts = append(r.doubts, doubt{j, got})
+		return
+	}
 	r.report.Comparisons = append(r.report.Comparisons, got.comparisons...)
 	if got.err != nil {
 		r.report.Failures = append(r.report.Failures, Failure{

@@ -38,9 +38,10 @@ type Twin struct {
 	Clock      uint32
 
 	kernelISS, strangerISS   model.Seq
-	kernelNext, strangerNext model.Seq // what each will send next, as the other knows
-	echo                     uint32    // the last timestamp of the kernel
-	refused                  Errno     // what the last call returned
+	kernelNext, strangerNext model.Seq    // what each will send next, as the other knows
+	echo                     uint32       // the last timestamp of the kernel
+	refused                  Errno        // what the last call returned
+	base                     lab.Counters // what Dies counts from
 }
 
 // strangerISS is where strangers begin to count; the number means nothing.
@@ -247,10 +248,16 @@ func (t *Twin) step(ctx context.Context, what string, e model.Event, act func())
 	}
 	after := t.c.Server.Counters()
 	did := t.look()
-	did.sent, did.counts = heard, t.c.moved(before, after, timerCounters(actions)...)
+	disturbed := timerCounters(actions)
+	did.sent, did.counts = heard, t.c.moved(before, after, disturbed...)
 	did.restarted = clock.restarted(t)
 	t.c.Compare(what, t.write(t.expected(next, actions)), t.write(did))
 	t.keep(next)
+	t.base = after
+	for _, c := range disturbed {
+		// A timer may have fired during the step: it belongs to what follows.
+		t.base[string(c)] = before[string(c)]
+	}
 }
 
 // apply steps the model: the connection, or the listener where there is none yet.
