@@ -98,7 +98,7 @@ func TestCoverage(t *testing.T) {
 // TestProbeSynQueue tries what the release of this kernel may say as well.
 func TestProbeSynQueue(t *testing.T) {
 	t.Parallel()
-	want, err := probe()
+	want, _, err := probe()
 	if errors.Is(err, fs.ErrPermission) && os.Getenv("CI") == "" {
 		t.Skipf("needs root or `unshare -rn`: %v", err)
 	}

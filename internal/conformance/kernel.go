@@ -12,15 +12,15 @@ import (
 )
 
 // probe finds out which dialect the running kernel speaks, by what a fresh
-// namespace has and lacks.
-func probe() (model.Dialect, error) {
+// namespace has and lacks, and whether it has IPv6.
+func probe() (d model.Dialect, ipv6 bool, err error) {
 	release, build, err := kernelRelease()
 	if err != nil {
-		return model.Dialect{}, err
+		return d, false, err
 	}
 	ns, err := netns.New()
 	if err != nil {
-		return model.Dialect{}, err
+		return d, false, err
 	}
 	defer func() { _ = ns.Close() }()
 	p := model.Probe{Release: release, Build: build, Sysctls: map[string]bool{}, Counters: map[string]bool{}}
@@ -35,12 +35,13 @@ func probe() (model.Dialect, error) {
 	}
 	counters, err := lab.ReadCounters(ns)
 	if err != nil {
-		return model.Dialect{}, err
+		return d, false, err
 	}
 	for _, c := range tableCounters() {
 		_, p.Counters[string(c)] = counters[string(c)]
 	}
-	return model.NewDialect(p), nil
+	_, err = lab.Sysctl(ns, "net.ipv6.conf.all.disable_ipv6")
+	return model.NewDialect(p), err == nil, nil
 }
 
 // probeSynQueue finds out by trying whether a half-open queue holds one entry more

@@ -59,14 +59,14 @@ func runScenarios(ctx context.Context, all []Scenario, o Options) (Report, error
 	if o.Parallel <= 0 {
 		o.Parallel = parallelDefault
 	}
-	dialect, err := probe()
+	dialect, ipv6, err := probe()
 	if err == nil && !dialect.SynQueueExtraCertain {
 		dialect, err = probeSynQueue(ctx, dialect)
 	}
 	if err != nil {
 		return Report{}, err
 	}
-	r := &runner{report: Report{Kernel: dialect.Release, Dialect: dialect}, options: o}
+	r := &runner{report: Report{Kernel: dialect.Release, Dialect: dialect}, options: o, ipv6: ipv6}
 	jobs := r.choose(all)
 	if len(jobs) == 0 && len(r.report.Skipped) == 0 {
 		return Report{}, fmt.Errorf("conformance: no scenario has %q in its name", o.Only)
@@ -86,6 +86,7 @@ func runScenarios(ctx context.Context, all []Scenario, o Options) (Report, error
 // runner is a run under way.
 type runner struct {
 	options Options
+	ipv6    bool // this kernel has it
 	total   int
 
 	mu     sync.Mutex
@@ -120,9 +121,15 @@ func (r *runner) choose(all []Scenario) []job {
 				continue
 			}
 			for _, f := range s.families() {
+				if f == lab.IPv6 && !r.ipv6 {
+					continue
+				}
 				jobs = append(jobs, job{scenario: s, variant: v, family: f})
 			}
 		}
+	}
+	if !r.ipv6 {
+		r.report.Skipped = append(r.report.Skipped, Skipped{Subject: "all", Scenario: "over IPv6", Reason: "this kernel has no IPv6"})
 	}
 	slices.SortStableFunc(jobs, func(a, b job) int { return int(b.variant.Takes - a.variant.Takes) })
 	return jobs

@@ -63,7 +63,7 @@ func TestChoose(t *testing.T) {
 		{"short ones", Options{Longest: 2 * time.Second}, "long y ipv4, short  ipv4", 3},
 		{"none", Options{Only: "nosuch"}, "", 0},
 	} {
-		r := &runner{options: tt.options}
+		r := &runner{options: tt.options, ipv6: true}
 		var got []string
 		for _, j := range r.choose(all) {
 			got = append(got, strings.Join([]string{j.scenario.Name, j.variant.Name, j.family.String()}, " "))
@@ -71,6 +71,15 @@ func TestChoose(t *testing.T) {
 		if text := strings.Join(got, ", "); text != tt.want || len(r.report.Skipped) != tt.skipped {
 			t.Errorf("%s: got %q, %d skipped, want %q, %d", tt.name, text, len(r.report.Skipped), tt.want, tt.skipped)
 		}
+	}
+}
+
+func TestChooseWithoutIPv6(t *testing.T) {
+	t.Parallel()
+	all := []Scenario{{Subject: "a", Name: "both", Families: bothFamilies(), Variants: []Variant{{Takes: time.Second}}}}
+	r := &runner{}
+	if got := r.choose(all); len(got) != 1 || got[0].family != lab.IPv4 || len(r.report.Skipped) != 1 {
+		t.Errorf("got %d variants, %d skipped, want the one over IPv4 and a word about IPv6", len(got), len(r.report.Skipped))
 	}
 }
 
