@@ -94,6 +94,7 @@ func validationCases() []stepCase {
 		out = append(out,
 			stepCase{name: "RST in window", from: n, event: flags(RST), seq: 1, want: outcome{To: stays, Sent: []string{ack}, Counts: words("TCPChallengeACK")}},
 			stepCase{name: "RST in window, limited", from: n, event: flags(RST).with(limited), seq: 1, want: outcome{To: stays, Counts: words("TCPACKSkippedChallenge")}},
+			stepCase{name: "RST with data in window, limited", from: n, event: data(RST, 1).with(limited), seq: 1, want: outcome{To: stays, Counts: words("TCPACKSkippedChallenge")}},
 			stepCase{name: "RST beyond", from: n, event: flags(RST), seq: 65536, want: outcome{To: stays}},
 			stepCase{name: "old ACK", from: n, event: flags(ACK), seq: -1, want: outcome{To: stays, Sent: []string{ack}}},
 			stepCase{name: "old ACK, limited", from: n, event: flags(ACK).with(limited), seq: -1, want: outcome{To: stays, Counts: words("TCPACKSkippedSeq")}},
@@ -113,7 +114,12 @@ func validationCases() []stepCase {
 			stepCase{name: "SYN", from: n, event: flags(SYN), seq: 9, want: outcome{To: stays, Sent: []string{ack}, Counts: syn}},
 			stepCase{name: "SYN, limited", from: n, event: flags(SYN).with(limited), seq: 9, want: outcome{To: stays, Counts: synLimited}},
 		)
-		if counted(n.State) || n == nodeSynRecv {
+		if n == nodeSynRecv {
+			continue
+		}
+		out = append(out, stepCase{name: "data with an ACK of too much, limited", from: n, event: data(ACK, 1).with(limited), ack: 1,
+			want: outcome{To: stays, Counts: words("TCPACKSkippedChallenge")}})
+		if counted(n.State) {
 			continue
 		}
 		out = append(out,

@@ -110,11 +110,9 @@ func sameAmount(a, b float64) bool { return amount(a, "") == amount(b, "") }
 func amount(v float64, unit string) string {
 	var s string
 	switch {
-	case math.IsInf(v, 1):
+	case v > math.MaxFloat64:
 		s = "without limit"
-	case math.Abs(v) >= 99.5 || v == math.Trunc(v):
-		s = strconv.FormatFloat(math.Round(v), 'f', 0, 64)
-	case math.Abs(v) >= 9.95:
+	case math.Abs(v) >= 9.95 || v == math.Trunc(v):
 		s = strconv.FormatFloat(v, 'f', 0, 64)
 	default:
 		s = strconv.FormatFloat(v, 'f', 1, 64)

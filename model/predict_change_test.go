@@ -87,6 +87,10 @@ func TestPredictChange(t *testing.T) {
 	classes.Namespaces[0].Settings[KeyConntrackMax] = "1000"
 	classes.Namespaces[0].End.Gauges = facts.Gauges{"conntrack.count": 1000}
 	empty := windowOf(nil, nil, facts.Census{Complete: true})
+	refusing := windowOf(nil, countersOf(), facts.Census{Complete: true})
+	silent := windowOf(nil, nil, facts.Census{Complete: true, Classes: map[facts.ClassName]facts.Class{
+		facts.ClassEstablished: {Total: 2, Samples: []facts.Sample{{}, {Timer: facts.TimerRetransmit}}},
+	}})
 
 	tests := []struct {
 		name   string
@@ -136,6 +140,23 @@ func TestPredictChange(t *testing.T) {
 		{"fastopen", exhausted, Change{Key: "net.ipv4.tcp_fastopen", Value: "3"}, Unknown, ""},
 		{"challenge limit", exhausted, Change{Key: "net.ipv4.tcp_challenge_ack_limit", Value: "100"}, Harmful, ""},
 		{"no_pmtu_disc", exhausted, Change{Key: "net.ipv4.ip_no_pmtu_disc", Value: "1"}, Harmful, ""},
+		{"low_latency", exhausted, Change{Key: "net.ipv4.tcp_low_latency", Value: "1"}, NoEffect, "4.14"},
+		{"fack", exhausted, Change{Key: "net.ipv4.tcp_fack", Value: "1"}, NoEffect, ""},
+		{"route.max_size", exhausted, Change{Key: "net.ipv4.route.max_size", Value: "1"}, NoEffect, ""},
+		{"dsack off", exhausted, Change{Key: "net.ipv4.tcp_dsack", Value: "0"}, Harmful, ""},
+		{"window scaling off", exhausted, Change{Key: "net.ipv4.tcp_window_scaling", Value: "0"}, Harmful, ""},
+		{"autotuning off", exhausted, Change{Key: "net.ipv4.tcp_moderate_rcvbuf", Value: "0"}, Harmful, ""},
+		{"no_pmtu_disc 2", exhausted, Change{Key: "net.ipv4.ip_no_pmtu_disc", Value: "2"}, Harmful, ""},
+		{"no_pmtu_disc 3", exhausted, Change{Key: "net.ipv4.ip_no_pmtu_disc", Value: "3"}, Unknown, ""},
+		{"challenge limit, a little low", exhausted, Change{Key: "net.ipv4.tcp_challenge_ack_limit", Value: "999"}, Harmful, ""},
+		{"challenge limit, high", exhausted, Change{Key: "net.ipv4.tcp_challenge_ack_limit", Value: "1000"}, Unknown, ""},
+		{"nonsense for somaxconn", overflowed, Change{Key: KeySomaxconn, Value: "x"}, Unknown, "whole number"},
+		{"max_orphans raised where orphans are reset", refusing, Change{Key: KeyMaxOrphans, Value: "500000"}, Helps, ""},
+		{"tcp_mem raised where data is refused", refusing, Change{Key: KeyTCPMem, Value: "100000 200000 600000"}, Helps, ""},
+		{"tcp_mem lowered", empty, Change{Key: KeyTCPMem, Value: "100000 200000 290000"}, Harmful, ""},
+		{"the pressure of tcp_mem", refusing, Change{Key: KeyTCPMem, Value: "100000 290000 300000"}, NoEffect, "already"},
+		{"netdev_max_backlog lowered", empty, Change{Key: KeyNetdevMaxBacklog, Value: "999"}, Harmful, ""},
+		{"keepalive where no connection asks", silent, Change{Key: KeyKeepaliveTime, Value: "600"}, NoEffect, "SO_KEEPALIVE"},
 		{"rfc1337", exhausted, Change{Key: KeyRFC1337, Value: "1"}, Unknown, "no prediction"},
 		{"unread", facts.Window{Namespaces: []facts.NamespaceWindow{{}}}, Change{Key: KeyTWReuse, Value: "1"}, Unknown, "could not be read"},
 		{"nonsense", exhausted, Change{Key: KeyTWReuse, Value: "maybe"}, Unknown, "whole number"},

@@ -262,7 +262,7 @@ func TestPredictSynEdges(t *testing.T) {
 func TestAmounts(t *testing.T) {
 	t.Parallel()
 	for v, want := range map[float64]string{
-		0: "0", 1: "1", 0.25: "0.2", 9.94: "9.9", 9.95: "10", 10.4: "10", 99.4: "99", 99.5: "100", 123.4: "123", 1e6: "1000000",
+		0: "0", 1: "1", 0.25: "0.2", 9.94: "9.9", 9.95: "10", 10.4: "10", 99.4: "99", 99.6: "100", 123.4: "123", 1e6: "1000000",
 		math.Inf(1): "without limit", -3.25: "-3.2",
 	} {
 		if got := amount(v, ""); got != want {

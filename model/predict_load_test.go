@@ -163,6 +163,14 @@ func TestOverflowsOfOneAmongMany(t *testing.T) {
 	if got := load(two, watch); got != 0 {
 		t.Errorf("never seen full, one of two: got %v, want none", got)
 	}
+	for polls, known := range map[int]bool{0: false, 1: false, 2: true} {
+		w := watch
+		w.Polls, w.LowWater = polls, 9
+		n := &NewView(windowOf(nil, nil, one, w)).Namespaces[0]
+		if low, ok := n.AcceptLoad(&n.Listeners[0]).LowWater.Get(); ok != known || known && low != 9 {
+			t.Errorf("%d polls: got a low water of %d, %v", polls, low, ok)
+		}
+	}
 	watch.Full = 1
 	if got := load(two, watch); got != 7 {
 		t.Errorf("seen full: got %v, want 7", got)

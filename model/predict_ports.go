@@ -122,7 +122,7 @@ func (l PortLoad) wider(was, is outlook, figures []Figure) Effect {
 	switch {
 	case was.used(l.Used) < 50 && l.ConnectsPerSecond < 0.5*was.rate:
 		return effect(NoEffect, "ports are not short", figures...)
-	case !math.IsInf(is.rate, 1) && l.ConnectsPerSecond > is.rate:
+	case l.ConnectsPerSecond > is.rate:
 		return effectf(Helps, figures, "more ports are usable, but %s connections per second need still more: use tcp_tw_reuse, connections that stay open, or more source addresses",
 			amount(l.ConnectsPerSecond, ""))
 	default:
