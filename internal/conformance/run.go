@@ -163,7 +163,9 @@ func (r *runner) runAll(ctx context.Context, jobs []job, parallel int) {
 	for range min(parallel, len(jobs)) {
 		workers.Go(func() {
 			for j := range queue {
-				r.add(j, r.runOne(ctx, j))
+				if ctx.Err() == nil {
+					r.add(j, r.runOne(ctx, j))
+				}
 			}
 		})
 	}
