@@ -17,9 +17,9 @@
 //
 // The model's side of a [Comparison] is computed by the model package from the
 // settings read back from the namespace and from the [model.Dialect] of the running
-// kernel. The kernel's side is measured. Only what a kernel draws at random (initial
-// sequence numbers, the member of a SO_REUSEPORT group that a hash chooses) is told
-// to the model, because nothing can compute it.
+// kernel. The kernel's side is measured. Only what nothing can compute is told to the
+// model: initial sequence numbers, the member of a SO_REUSEPORT group that a hash
+// chooses, and the retransmission timeout that a round trip has led to.
 //
 // A time agrees if the kernel's timer may have fired between T and
 // [model.Slack](T). What is seen late is not held against the kernel: an observation
