@@ -88,7 +88,7 @@ func oneStall(l listening, perSecond int, stall time.Duration) Load {
 // manyStalls is a server that stops accepting again and again.
 func manyStalls(l listening, perSecond int, stall, between time.Duration) Load {
 	return Load{
-		Text: fmt.Sprintf("%v that accepts for %s and stops for %s by turns, while %d clients come each second",
+		Text: fmt.Sprintf("%v that accepts for %s and stops for %s by turns, while %d clients come each second; windows of 6 s",
 			l, seconds(between), seconds(stall), perSecond),
 		Subject: acceptQueue(), Lively: true,
 		Start: func(ctx context.Context, s *Scene) {
@@ -102,7 +102,7 @@ func manyStalls(l listening, perSecond int, stall, between time.Duration) Load {
 				return nil
 			})
 		},
-		Warm: 2 * time.Second,
+		Warm: 2 * time.Second, Window: 6 * time.Second,
 	}
 }
 
@@ -178,7 +178,7 @@ func overload(l listening, perSecond, acceptPerSecond int) Load {
 		},
 		// A client that was refused at its last ACK tries again after 1, 3, 7 and
 		// 15 s; each try counts.
-		Warm:   18 * time.Second,
+		Warm:   10 * time.Second,
 		Follow: postponed,
 	}
 }

@@ -18,7 +18,7 @@ import (
 // ones are kept few.
 const (
 	parallelDefault = 24
-	livelyShare     = 5 // one in so many
+	livelyShare     = 4 // one in so many
 )
 
 // Options are the particulars of [Run]. The zero value runs everything.
@@ -169,30 +169,36 @@ func (r *runner) add(j job, got Result) {
 	}
 }
 
-// What a trial needs of the machine, and how often it is begun anew where it did not
-// get that. Only the clock decides, never what came out.
+// What a trial needs of the machine, and how often something is done anew where it
+// did not get that. Only the clock decides, never what came out.
 const (
-	lateAtMost  = 60 * time.Millisecond  // of a lively trial
-	lateForAny  = 400 * time.Millisecond // of the others
-	anewAtMost  = 45 * time.Second       // longer ones are not begun anew
-	triesAtMost = 4
+	lateAtMost    = 60 * time.Millisecond  // in a window of a lively load
+	lateForAny    = 400 * time.Millisecond // in a window of the others
+	windowsAtMost = 6                      // taken of a lively load
+	anewAtMost    = 45 * time.Second       // trials that take longer are not begun anew
+	triesAtMost   = 3
 )
 
-// undisturbed reports whether the machine let the load be what it is said to be.
-func (r Result) undisturbed() bool {
-	if r.Trial.Load.Lively {
-		return r.Late <= lateAtMost
-	}
-	return r.Late <= lateForAny || r.Trial.takes() > anewAtMost
-}
-
-// tryUndisturbed does one trial, and once more if it was disturbed.
+// tryUndisturbed does one trial, and once more if the machine was too busy for the
+// load to be what it is said to be.
 func tryUndisturbed(ctx context.Context, t Trial, f lab.Family) Result {
 	for tries := 1; ; tries++ {
 		r := try(ctx, t, f)
 		r.Tries = tries
-		if r.Err != nil || tries == triesAtMost || r.undisturbed() {
+		disturbed := !t.Load.Lively && r.Late > lateForAny && t.takes() <= anewAtMost
+		if r.Err != nil || tries == triesAtMost || !disturbed {
 			return r
+		}
+	}
+}
+
+// window takes a sample. Of a lively load, which goes on as it is, it takes another
+// one where the machine was too busy.
+func (s *Scene) window(ctx context.Context, l Load, length time.Duration) *Sample {
+	for taken := 1; ; taken++ {
+		got := s.sample(ctx, l, length)
+		if got == nil || !l.Lively || got.Late <= lateAtMost || taken == windowsAtMost {
+			return got
 		}
 	}
 }
@@ -234,7 +240,7 @@ func (r *Result) carryOut(ctx context.Context, s *Scene) {
 	l.Start(ctx, s)
 	s.Pause(ctx, l.Warm)
 	s.prepare(ctx, l)
-	before := s.sample(ctx, l, l.Window)
+	before := s.window(ctx, l, l.Window)
 	if before == nil {
 		return
 	}
@@ -252,7 +258,7 @@ func (r *Result) carryOut(ctx context.Context, s *Scene) {
 	t.Change.make(ctx, s, l.Judged)
 	s.Pause(ctx, t.Settle)
 	<-followed
-	after := s.sample(ctx, l, t.Window)
+	after := s.window(ctx, l, t.Window)
 	if after == nil {
 		return
 	}
@@ -286,7 +292,7 @@ func (s *Scene) restart(ctx context.Context, t Trial) *Sample {
 	}
 	s.prepare(ctx, t.Load)
 	s.Pause(ctx, t.Settle)
-	return s.sample(ctx, t.Load, t.Window)
+	return s.window(ctx, t.Load, t.Window)
 }
 
 // predict asks the model.

@@ -69,11 +69,16 @@ func (s *Scene) watchClock(ctx context.Context) {
 		case <-tick.C:
 		}
 		now := time.Now()
-		s.mu.Lock()
-		s.late = max(s.late, now.Sub(last)-clockEvery)
-		s.mu.Unlock()
+		s.noteLate(now.Sub(last) - clockEvery)
 		last = now
 	}
+}
+
+// noteLate notes that something happened later than it should have.
+func (s *Scene) noteLate(by time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.late = max(s.late, by)
 }
 
 // takeLate returns how late the scene has been since the last call.
@@ -194,11 +199,23 @@ func (s *Scene) UpdateServer(change func(*lab.Server)) {
 	s.Fail(s.server.UpdateServer(spec))
 }
 
-// Stall keeps the server from accepting for a while.
+// orderSeen is how soon an actor sees an order: it looks for one every 100 ms.
+const orderSeen = 130 * time.Millisecond
+
+// Stall keeps the server from accepting for a while, during which connections come.
+// A server that goes on too late makes the scene late.
 func (s *Scene) Stall(ctx context.Context, d time.Duration) {
+	began := time.Now()
 	s.UpdateServer(func(spec *lab.Server) { spec.Stalled = true })
 	s.Pause(ctx, d)
 	s.UpdateServer(func(spec *lab.Server) { spec.Stalled = false })
+	if s.Failed() {
+		return
+	}
+	before := s.server.Status().Accepted
+	err := s.server.Until(ctx, "the end of a stall", func(got lab.Status) bool { return got.Accepted > before })
+	s.Fail(ended(ctx, err))
+	s.noteLate(time.Since(began) - d - orderSeen)
 }
 
 // orderTakes is longer than an actor needs to carry out an order.

@@ -48,15 +48,15 @@ var acceptStallPart = Trial{
 
 var acceptManyStalls = Trial{
 	Name:     "accept-somaxconn-raised-many-stalls",
-	Load:     manyStalls(listening{somaxconn: 16, backlog: 511}, 200, 350*time.Millisecond, 300*time.Millisecond),
+	Load:     manyStalls(listening{somaxconn: 16, backlog: 511}, 150, 500*time.Millisecond, 400*time.Millisecond),
 	Change:   Change{Key: model.KeySomaxconn, Value: "511"},
 	Families: bothFamilies(),
 }
 
 var acceptManyStallsPart = Trial{
 	Name:   "accept-somaxconn-raised-a-little-many-stalls",
-	Load:   manyStalls(listening{somaxconn: 16, backlog: 511}, 300, 400*time.Millisecond, 300*time.Millisecond),
-	Change: Change{Key: model.KeySomaxconn, Value: "64"},
+	Load:   manyStalls(listening{somaxconn: 16, backlog: 511}, 200, 500*time.Millisecond, 400*time.Millisecond),
+	Change: Change{Key: model.KeySomaxconn, Value: "40"},
 }
 
 var acceptBursts = Trial{
@@ -133,7 +133,7 @@ var acceptLowered = Trial{
 
 var acceptLoweredRelisten = Trial{
 	Name:     "accept-somaxconn-lowered-and-listen-again",
-	Load:     manyStalls(listening{somaxconn: 512, backlog: 511}, 200, 350*time.Millisecond, 300*time.Millisecond),
+	Load:     manyStalls(listening{somaxconn: 512, backlog: 511}, 150, 500*time.Millisecond, 400*time.Millisecond),
 	Change:   Change{Key: model.KeySomaxconn, Value: "16", Relisten: true},
 	Families: onlyIPv6(),
 }
@@ -179,7 +179,7 @@ var acceptLongStall = Trial{
 
 var acceptBacklogManyStalls = Trial{
 	Name:   "accept-backlog-raised-in-the-configuration-many-stalls",
-	Load:   manyStalls(listening{somaxconn: 4096, backlog: 24}, 200, 400*time.Millisecond, 300*time.Millisecond),
+	Load:   manyStalls(listening{somaxconn: 4096, backlog: 24}, 160, 500*time.Millisecond, 400*time.Millisecond),
 	Change: Change{Backlog: 256},
 }
 

@@ -1,7 +1,11 @@
 package prediction
 
 import (
+	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/tcpdoctor/tcpdoctor/model"
@@ -52,7 +56,36 @@ func TestTrials(t *testing.T) {
 	}
 }
 
-// samples builds windows of which a harm is one number.
+// TestDocument wants a row for every trial in the document; what it says about them
+// is of the run that wrote it.
+func TestDocument(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "predictions.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := 0
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "| load |") {
+			rows++
+		}
+	}
+	want := 0
+	for _, trial := range All() {
+		for _, f := range trial.complete().Families {
+			want++
+			row := fmt.Sprintf("| %s | %s | %s | ", trial.Load.Text, trial.Change, f)
+			if !strings.Contains(string(text), row) {
+				t.Errorf("no row %q; write the document anew: go run ./internal/prediction/table > docs/predictions.md", row)
+			}
+		}
+	}
+	if rows != want {
+		t.Errorf("%d rows, want %d", rows, want)
+	}
+}
+
+// harmOf is a window that shows one number.
 func harmOf(v float64) *Sample { return &Sample{notes: map[string]float64{"harm": v}} }
 
 func TestObserve(t *testing.T) {
