@@ -256,6 +256,8 @@ func timeWaitCases() []stepCase {
 		{name: "old timestamp, limited", from: nodeTimeWait, adjust: stamped, event: ts(ACK, 99).with(Env{RateLimited: true}),
 			want: outcome{To: stays, Counts: words("PAWSTimewait TCPACKSkippedTimeWait"), Restarts: true}},
 		{name: "RST with an old timestamp", from: nodeTimeWait, adjust: stamped, event: ts(RST, 99), want: outcome{To: stays, Counts: words("PAWSTimewait")}},
+		{name: "SYN+ACK again, limited", from: nodeTimeWait, event: flags(SYN | ACK).with(Env{RateLimited: true}), seq: -1,
+			want: outcome{To: stays, Counts: words("TCPACKSkippedTimeWait"), Restarts: true}},
 		{name: "data without ACK", from: nodeTimeWait, event: data(0, 4), want: outcome{To: stays, Sent: ack}},
 		{name: "old timestamp", from: nodeTimeWait, adjust: stamped, event: ts(ACK, 99), want: outcome{To: stays, Sent: ack, Counts: words("PAWSTimewait"), Restarts: true}},
 		{name: "SYN, newer number", from: nodeTimeWait, event: flags(SYN), seq: 10, want: reborn},

@@ -139,7 +139,7 @@ func requestCases() []stepCase {
 		{name: "RST, exact", from: nodeRequest, event: flags(RST), want: outcome{To: "CLOSED", Counts: gone}},
 		{name: "RST with a wrong ACK", from: nodeRequest, event: flags(RST | ACK), ack: 5, want: outcome{To: "CLOSED", Counts: gone}},
 		{name: "RST, in window", from: nodeRequest, event: flags(RST), seq: 1, want: outcome{To: half, Sent: plain, Counts: words("TCPChallengeACK")}},
-		{name: "RST, in window, older kernel", from: nodeRequest, policy: func(p *Policy) { p.ChallengeHalfOpen = false },
+		{name: "RST, in window, older kernel", from: nodeRequest, policy: func(p *Policy) { p.ChallengeHalfOpen = false }, adjust: func(c *Conn) { c.Resent = 1 },
 			event: flags(RST), seq: 1, want: outcome{To: "CLOSED", Counts: gone}},
 		{name: "RST, at the window's end", from: nodeRequest, event: flags(RST), seq: 65535, want: outcome{To: half, Sent: plain, Counts: words("TCPChallengeACK")}},
 		{name: "RST, beyond the window", from: nodeRequest, event: flags(RST), seq: 65536, want: outcome{To: half}},

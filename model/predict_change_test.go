@@ -88,6 +88,7 @@ func TestPredictChange(t *testing.T) {
 	classes.Namespaces[0].End.Gauges = facts.Gauges{"conntrack.count": 1000}
 	empty := windowOf(nil, nil, facts.Census{Complete: true})
 	refusing := windowOf(nil, countersOf(), facts.Census{Complete: true})
+	other := windowOf(nil, facts.Counters{"TcpExt.TW": 50, "Tcp.ActiveOpens": 50}, facts.Census{Complete: true})
 	silent := windowOf(nil, nil, facts.Census{Complete: true, Classes: map[facts.ClassName]facts.Class{
 		facts.ClassEstablished: {Total: 2, Samples: []facts.Sample{{}, {Timer: facts.TimerRetransmit}}},
 	}})
@@ -153,6 +154,8 @@ func TestPredictChange(t *testing.T) {
 		{"nonsense for somaxconn", overflowed, Change{Key: KeySomaxconn, Value: "x"}, Unknown, "whole number"},
 		{"max_orphans raised where orphans are reset", refusing, Change{Key: KeyMaxOrphans, Value: "500000"}, Helps, ""},
 		{"tcp_mem raised where data is refused", refusing, Change{Key: KeyTCPMem, Value: "100000 200000 600000"}, Helps, ""},
+		{"max_orphans raised while connections close", other, Change{Key: KeyMaxOrphans, Value: "500000"}, NoEffect, ""},
+		{"tcp_mem raised while connections open", other, Change{Key: KeyTCPMem, Value: "100000 200000 600000"}, NoEffect, ""},
 		{"tcp_mem lowered", empty, Change{Key: KeyTCPMem, Value: "100000 200000 290000"}, Harmful, ""},
 		{"the pressure of tcp_mem", refusing, Change{Key: KeyTCPMem, Value: "100000 290000 300000"}, NoEffect, "already"},
 		{"netdev_max_backlog lowered", empty, Change{Key: KeyNetdevMaxBacklog, Value: "999"}, Harmful, ""},

@@ -242,6 +242,14 @@ func TestPredictSynEdges(t *testing.T) {
 	if e := PredictSyn(idle, SynChange{Syncookies: facts.Some(1)}, modern); e.Verdict != Helps || figure(t, e, FigureDrops).Before != 0.5 {
 		t.Errorf("cookies where half a SYN a second is dropped: got %s, %v", e.Verdict, e.Figures)
 	}
+	half2 := SynLoad{Limit: 128, HalfOpen: 64, MaxSynBacklog: 2048, Syncookies: 1, SynackRetries: 5, UnansweredPerSecond: 2}
+	if e := PredictSyn(half2, SynChange{SynackRetries: facts.Some(2)}, modern); e.Verdict != Helps {
+		t.Errorf("a queue that stands at half of the backlog: got %s (%s)", e.Verdict, e.Reason)
+	}
+	few := SynLoad{Limit: 16, HalfOpen: 3, MaxSynBacklog: 2048, SynackRetries: 5, CompletedPerSecond: 400, RoundTripSeconds: 0.2, DropsPerSecond: 0.5}
+	if e := PredictSyn(few, SynChange{Limit: facts.Some(128), Relisten: true}, modern); e.Verdict != Helps {
+		t.Errorf("a burst between two looks: got %s (%s)", e.Verdict, e.Reason)
+	}
 	one := SynLoad{Limit: 4096, MaxSynBacklog: 2048, Syncookies: 1, SynackRetries: 5, UnansweredPerSecond: 1.0 / 63}
 	if e := PredictSyn(one, SynChange{SynackRetries: facts.Some(3)}, modern); e.Verdict != Helps {
 		t.Errorf("one entry: got %s (%s)", e.Verdict, e.Reason)

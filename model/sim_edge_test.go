@@ -128,6 +128,10 @@ func TestSimulatedDataRepairs(t *testing.T) {
 	if r.Served != 6 || r.AcksDropped != 1 || r.WaitMost < 1150*ms || r.WaitMost > 1250*ms || r.Wait99 < 1100*ms {
 		t.Errorf("got %+v, most %v", r.SimTally, r.WaitMost)
 	}
+	c.Stalls, c.Duration = []Stall{{Length: 2700 * ms}}, 2690*ms
+	if r := simulate(t, c); r.AcksDropped != 3 {
+		t.Errorf("data at 2.25 and 2.65 s: got %d dropped, want 3", r.AcksDropped)
+	}
 	// The stall is longer: data at 2.25, 2.65 and 3.45 s, the SYN-ACK at 3.05 s.
 	c.Stalls, c.Duration = []Stall{{Length: 3400 * ms}}, 3460*ms
 	c.Arrivals = append(burst(3, 2*sec), burst(3, 4*sec)...)

@@ -123,7 +123,7 @@ func TestSimValidate(t *testing.T) {
 		t.Errorf("a listener without a load: %v", err)
 	}
 	good := quietSim()
-	good.Duration, good.SynackRetries, good.SynRetries, good.SynLinearTimeouts = maxDuration, 255, 127, 127
+	good.Duration, good.SynackRetries, good.SynRetries, good.SynLinearTimeouts = 24*time.Hour, 255, 127, 127
 	good.Service.PerSecond, good.Arrivals = maxRate, constant(maxRate)
 	good.Stalls = []Stall{{Length: 1}, {Length: 1, Every: 2}}
 	good.FloodPerSecond, good.SlowShare, good.Samples, good.Somaxconn, good.MaxSynBacklog = maxRate, 1, 100000, 0, 0
@@ -132,7 +132,7 @@ func TestSimValidate(t *testing.T) {
 	}
 	for name, spoil := range map[string]func(*SimConfig){
 		"no duration":            func(c *SimConfig) { c.Duration = 0 },
-		"two days":               func(c *SimConfig) { c.Duration = maxDuration + 1 },
+		"two days":               func(c *SimConfig) { c.Duration = 24*time.Hour + 1 },
 		"negative somaxconn":     func(c *SimConfig) { c.Somaxconn = -1 },
 		"negative M":             func(c *SimConfig) { c.MaxSynBacklog = -1 },
 		"negative retries":       func(c *SimConfig) { c.SynackRetries = -1 },
