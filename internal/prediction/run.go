@@ -172,7 +172,7 @@ func (r *runner) add(j job, got Result) {
 // What a trial needs of the machine, and how often something is done anew where it
 // did not get that. Only the clock decides, never what came out.
 const (
-	lateAtMost    = 60 * time.Millisecond  // in a window of a lively load
+	lateAtMost    = 90 * time.Millisecond  // in a window of a lively load
 	lateForAny    = 400 * time.Millisecond // in a window of the others
 	windowsAtMost = 6                      // taken of a lively load
 	anewAtMost    = 45 * time.Second       // trials that take longer are not begun anew
@@ -199,6 +199,9 @@ func (s *Scene) window(ctx context.Context, l Load, length time.Duration) *Sampl
 		got := s.sample(ctx, l, length)
 		if got == nil || !l.Lively || got.Late <= lateAtMost || taken == windowsAtMost {
 			return got
+		}
+		for name, v := range got.notes {
+			s.Note(name, v) // what was noted along with the change
 		}
 	}
 }
