@@ -150,15 +150,15 @@ var portsReuseSoonerUnused = Trial{
 	Settle: 2 * time.Second,
 }
 
-// A TIME_WAIT hands the age of its last timestamp down to the connection that takes
-// over its port, so that reuse goes on without timestamps once it has begun.
+// Measured: reuse goes on without timestamps where it began with them. It looks as if
+// a TIME_WAIT handed its last timestamp down to the connection that takes over its port.
 var portsTimestampsOff = Trial{
 	Name:   "ports-timestamps-off-under-tw-reuse",
 	Load:   reusing(dialling{ports: 100, perSecond: 200, reuse: 1}),
 	Change: Change{Key: model.KeyTimestamps, Value: "0"},
 	Settle: 3 * time.Second,
 	Differs: "what the model warns of (PAWS, round-trip samples, options under SYN cookies) does not show on this client, and " +
-		"its ports go on being reused: the kernel hands the time of the last timestamp down to the connection that takes over a TIME_WAIT",
+		"its ports go on being reused, since they were first used with timestamps",
 }
 
 var portsTimestampsOn = Trial{
