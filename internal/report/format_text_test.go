@@ -121,6 +121,11 @@ func TestNothingRawReachesTheReader(t *testing.T) {
 	if strings.Contains(html, "<script") {
 		t.Errorf("the page holds a script: %s", html)
 	}
+	tabbed := acceptWindow()
+	tabbed.Host.Hostname = "\t\n" // once a raw block in YAML
+	for _, format := range FormatNames() {
+		check(t, format, rendered(t, format, judged(tabbed).Report, Options{}))
+	}
 	rapid.Check(t, func(rt *rapid.T) {
 		w := acceptWindow()
 		w.Processes[0].Comm = string(rapid.SliceOf(rapid.Byte()).Draw(rt, "comm"))
