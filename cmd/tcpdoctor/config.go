@@ -12,15 +12,14 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
-
-	"github.com/tcpdoctor/tcpdoctor/rules"
 )
 
 // configFile is where settings are read from unless told otherwise; it may be
 // missing. The folder conf.d beside it holds more of them.
 const configFile = "/etc/tcpdoctor/tcpdoctor.yaml"
 
-// settings are the defaults that files and the environment may give.
+// settings are what files and the environment may set: the defaults of flags,
+// the thresholds of rules, and everything about the agent.
 type settings struct {
 	Window      string `mapstructure:"window"`
 	Netns       string `mapstructure:"netns"`
@@ -33,42 +32,46 @@ type settings struct {
 	Thresholds map[string]map[string]float64 `mapstructure:"thresholds"`
 }
 
-// settingKeys lists what may be set, as it is spelled in files.
-func settingKeys() []string {
-	keys := []string{"window", "netns", "output", "min-severity", "deadline", "state-dir", "root"}
-	for _, r := range rules.All() {
-		for _, t := range r.Thresholds {
-			keys = append(keys, "thresholds."+r.ID+"."+t.Name)
-		}
-	}
-	slices.Sort(keys)
-	return keys
-}
+// settingsError is everything that is wrong with the settings.
+type settingsError []string
+
+// Error names all problems.
+func (e settingsError) Error() string { return "settings: " + strings.Join(e, "; ") }
 
 // loadSettings reads files, then the environment; what the later one sets wins.
-// A flag that was given wins over both, see [settings.apply].
+// A flag that was given wins over both, see [settings.apply]. The error is a
+// [settingsError] that holds everything that is wrong.
 func loadSettings(path string) (settings, error) {
+	files, err := configFiles(path)
+	if err != nil {
+		return settings{}, settingsError{err.Error()}
+	}
+	known := settingKeys()
 	v := viper.New()
+	var wrong settingsError
+	for _, f := range files {
+		values, problems := readConfig(f, known)
+		wrong = append(wrong, problems...)
+		if err := v.MergeConfigMap(values); err != nil {
+			wrong = append(wrong, f+": "+err.Error())
+		}
+	}
 	v.SetEnvPrefix("tcpdoctor")
 	v.SetEnvKeyReplacer(strings.NewReplacer(".", "_", "-", "_"))
-	keys := settingKeys()
-	for _, k := range keys {
+	for _, k := range known {
+		if strings.Contains(k, "[]") {
+			continue // lists of several settings are for files
+		}
 		if err := v.BindEnv(k); err != nil {
 			return settings{}, err
 		}
 	}
-	files, err := configFiles(path)
-	if err != nil {
-		return settings{}, err
+	if len(wrong) > 0 {
+		return settings{}, wrong
 	}
-	for _, f := range files {
-		if err := mergeFile(v, f, keys); err != nil {
-			return settings{}, err
-		}
-	}
-	var s settings
-	if err := v.Unmarshal(&s); err != nil {
-		return settings{}, fmt.Errorf("settings: %w", err)
+	s, problems := decodeSettings(v.AllSettings())
+	if len(problems) > 0 {
+		return settings{}, settingsError(problems)
 	}
 	return s, nil
 }
@@ -84,27 +87,34 @@ func configFiles(path string) ([]string, error) {
 	case err == nil:
 		files = append(files, path)
 	case wanted || !errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("settings: %w", err)
+		return nil, err
 	}
 	more, err := filepath.Glob(filepath.Join(filepath.Dir(path), "conf.d", "*.yaml"))
 	if err != nil {
-		return nil, fmt.Errorf("settings: %w", err)
+		return nil, err
 	}
 	slices.Sort(more)
 	return append(files, more...), nil
 }
 
-func mergeFile(v *viper.Viper, path string, keys []string) error {
+// readConfig reads one file and returns what it sets, and all that is wrong with
+// it, each with the name of the file.
+func readConfig(path string, known []string) (map[string]any, settingsError) {
+	v := viper.New()
 	v.SetConfigFile(path)
-	if err := v.MergeInConfig(); err != nil {
-		return fmt.Errorf("settings: %s: %w", path, err)
+	if err := v.ReadInConfig(); err != nil {
+		return nil, settingsError{path + ": " + err.Error()}
 	}
-	for _, k := range v.AllKeys() {
-		if !slices.Contains(keys, k) {
-			return fmt.Errorf("settings: %s: no setting %q%s", path, k, suggestion(k, keys))
-		}
+	values := v.AllSettings()
+	var wrong settingsError
+	for _, k := range unknownKeys(values, known) {
+		wrong = append(wrong, fmt.Sprintf("%s: no setting %q%s", path, k, suggestion(k, known)))
 	}
-	return nil
+	_, problems := decodeSettings(values)
+	for _, p := range problems {
+		wrong = append(wrong, path+": "+p)
+	}
+	return values, wrong
 }
 
 // apply gives the flags of a command the values that were set, except those
@@ -114,15 +124,18 @@ func (s settings) apply(cmd *cobra.Command) error {
 		"window": s.Window, "netns": s.Netns, "output": s.Output, "min-severity": s.MinSeverity, "deadline": s.Deadline,
 		"state-dir": s.StateDir, "root": s.Root,
 	}
-	var err error
+	var wrong settingsError
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if value := values[f.Name]; value != "" && !f.Changed && err == nil {
-			if wrong := f.Value.Set(value); wrong != nil {
-				err = fmt.Errorf("settings: %s: %w", f.Name, wrong)
+		if value := values[f.Name]; value != "" && !f.Changed {
+			if err := f.Value.Set(value); err != nil {
+				wrong = append(wrong, f.Name+": "+err.Error())
 			}
 		}
 	})
-	return err
+	if len(wrong) > 0 {
+		return wrong
+	}
+	return nil
 }
 
 // thresholds returns the overrides as rules take them.

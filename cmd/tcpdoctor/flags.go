@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tcpdoctor/tcpdoctor/internal/report"
 	"github.com/tcpdoctor/tcpdoctor/rules"
 )
 
-// duration is the value of a flag: "5s", "1m30s", or a plain number of seconds.
+// duration is the value of a flag: "5s", "1m30s", "7d", or a plain number of seconds.
 type duration time.Duration
 
 // String prints the duration as it would be given.
@@ -29,8 +30,11 @@ func (d *duration) Set(s string) error {
 	return nil
 }
 
+// parseDuration reads what time.ParseDuration does, weeks and days in front of
+// it, and plain seconds.
 func parseDuration(s string) (time.Duration, error) {
-	v, err := time.ParseDuration(s)
+	rest, long := cutDays(s)
+	v, err := time.ParseDuration(rest)
 	if seconds, numeric := strconv.ParseFloat(s, 64); numeric == nil {
 		if math.Abs(seconds) > 1e9 || math.IsNaN(seconds) {
 			return 0, fmt.Errorf("%q is out of range", s)
@@ -38,12 +42,29 @@ func parseDuration(s string) (time.Duration, error) {
 		v, err = time.Duration(seconds*float64(time.Second)), nil
 	}
 	switch {
+	case rest == "" && long > 0:
+		return long, nil
 	case err != nil:
 		return 0, fmt.Errorf("%q is no duration such as 5s or 2m", s)
 	case v < 0:
 		return 0, fmt.Errorf("%q is negative", s)
 	}
-	return v, nil
+	return long + v, nil
+}
+
+// cutDays cuts whole weeks and days off the front of a duration: "1w2d12h".
+func cutDays(s string) (rest string, long time.Duration) {
+	for _, unit := range []struct {
+		letter string
+		is     time.Duration
+	}{{"w", 7 * 24 * time.Hour}, {"d", 24 * time.Hour}} {
+		digits, after, found := strings.Cut(s, unit.letter)
+		if n, err := strconv.ParseUint(digits, 10, 16); found && err == nil {
+			long += time.Duration(n) * unit.is
+			s = after
+		}
+	}
+	return s, long
 }
 
 // severity is the value of --min-severity.

@@ -45,12 +45,13 @@ func TestParseDuration(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]time.Duration{
 		"0": 0, "0s": 0, "5": 5 * time.Second, "5s": 5 * time.Second, "1m30s": 90 * time.Second, "0.5": time.Second / 2, "250ms": time.Second / 4,
+		"7d": 168 * time.Hour, "2w": 336 * time.Hour, "1w2d12h": 228 * time.Hour, "1d30m": 24*time.Hour + 30*time.Minute,
 	} {
 		if got, err := parseDuration(text); err != nil || got != want {
 			t.Errorf("parseDuration(%q): got %v, %v, want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "-1s", "-1", "soon", "5 s", "1e300", "NaN", "Inf", "-Inf"} {
+	for _, text := range []string{"", "-1s", "-1", "soon", "5 s", "1e300", "NaN", "Inf", "-Inf", "d", "1d-3h", "7days", "1h2d", "99999999w"} {
 		if got, err := parseDuration(text); err == nil {
 			t.Errorf("parseDuration(%q): got %v, want an error", text, got)
 		}

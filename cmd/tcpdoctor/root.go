@@ -45,6 +45,13 @@ func run(ctx context.Context, args []string, io streams) int {
 	case only:
 		return int(code)
 	}
+	if wrong, several := errors.AsType[settingsError](err); several && len(wrong) > 1 {
+		fmt.Fprintf(io.Err, "tcpdoctor: settings: %d problems\n", len(wrong))
+		for _, p := range wrong {
+			fmt.Fprintf(io.Err, "  %s\n", message(errors.New(p)))
+		}
+		return codeFailed
+	}
 	fmt.Fprintf(io.Err, "tcpdoctor: %s\n", message(err))
 	return codeFailed
 }
