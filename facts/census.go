@@ -16,6 +16,9 @@ type Census struct {
 	// Complete is false where the walk was cut short: totals are then lower
 	// bounds and nothing may be concluded from absence.
 	Complete bool `json:"complete"`
+	// ListenersOnly tells that no walk was made at all, but every listener was
+	// asked: what is said of listeners is complete then.
+	ListenersOnly bool `json:"listeners_only,omitempty"`
 
 	IPv4 StateCounts `json:"ipv4"`
 	IPv6 StateCounts `json:"ipv6"`

@@ -65,7 +65,21 @@ func (r *redactor) namespace(n NamespaceWindow) NamespaceWindow {
 	n.Start.Census = r.census(n.Start.Census)
 	n.End.Census = r.census(n.End.Census)
 	n.Gaps = each(n.Gaps, r.gap)
+	n.Trends = each(n.Trends, func(t Trend) Trend {
+		t.Series = r.series(t.Series)
+		return t
+	})
+	n.Baselines = each(n.Baselines, func(b Baseline) Baseline {
+		b.Series = r.series(b.Series)
+		return b
+	})
 	return n
+}
+
+func (r *redactor) series(s Series) Series {
+	s.Comm, s.Cgroup = r.name("proc", s.Comm), r.cgroup(s.Cgroup)
+	s.Local, s.Source, s.Dest = r.addrPort(s.Local), r.addr(s.Source), r.addrPort(s.Dest)
+	return s
 }
 
 func (r *redactor) census(c Census) Census {

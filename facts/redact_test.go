@@ -52,6 +52,12 @@ func telling() map[string]string {
 			fates[at+"Census."+f] = replaced
 		}
 	}
+	for _, at := range []string{"Namespaces.Trends.Series.", "Namespaces.Baselines.Series."} {
+		fates[at+"Metric"] = names
+		for _, f := range []string{"Comm", "Cgroup", "Local", "Source", "Dest"} {
+			fates[at+f] = replaced
+		}
+	}
 	return fates
 }
 
@@ -124,6 +130,12 @@ func secretive() Window {
 					Local: netip.MustParseAddrPort("203.0.113.77:8443"), Remote: netip.MustParseAddrPort("10.77.3.9:4000"),
 				}}}},
 			}},
+			Trends: []Trend{{Series: Series{
+				Metric: "close_wait", Comm: "Secretproc: x", Cgroup: "/secret.slice", Local: netip.MustParseAddrPort("203.0.113.77:8443"),
+			}}},
+			Baselines: []Baseline{{Series: Series{
+				Source: netip.MustParseAddr("2001:db8::1"), Dest: netip.MustParseAddrPort("203.0.113.77:8443"),
+			}}},
 		}},
 		Processes: []Process{{
 			PID: 812, Comm: "Secretproc: x", Cgroup: "/system.slice/docker-" + id + ".scope", Container: id, Unit: "secretunit.service",

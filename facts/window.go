@@ -49,6 +49,10 @@ type NamespaceWindow struct {
 	End     Snapshot `json:"end"`
 	Watches []Watch  `json:"watches,omitempty"`
 	Gaps    []Gap    `json:"gaps,omitempty"`
+	// Trends and Baselines are what the hours before tell, where somebody has
+	// watched them.
+	Trends    []Trend    `json:"trends,omitempty"`
+	Baselines []Baseline `json:"baselines,omitempty"`
 }
 
 // Snapshot is one reading of a namespace: counters, and the walk over its

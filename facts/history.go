@@ -1,0 +1,59 @@
+package facts
+
+import "net/netip"
+
+// Series identifies one figure of a namespace that is followed over hours. It
+// outlives the processes it is about: it holds no process ID and no inode.
+type Series struct {
+	// Metric says what is measured: "close_wait", "ports_used", or the name of a
+	// kernel counter for its rate per second.
+	Metric string `json:"metric"`
+	// The others say of what, as far as it is not the whole namespace.
+	Comm   string         `json:"comm,omitempty"`
+	Cgroup string         `json:"cgroup,omitempty"`
+	Local  netip.AddrPort `json:"local,omitzero"`
+	Source netip.Addr     `json:"source,omitzero"`
+	Dest   netip.AddrPort `json:"dest,omitzero"`
+}
+
+// Trend is how a series went over the last hours.
+type Trend struct {
+	Series Series `json:"series"`
+	// Hours is how far back it is known, by Points points.
+	Hours  float64 `json:"hours"`
+	Points int     `json:"points"`
+	// PerHour is the slope: the median of those between any two points
+	// (Theil-Sen). With a probability of 99 % it is between LowPerHour and
+	// HighPerHour.
+	PerHour     float64 `json:"per_hour"`
+	LowPerHour  float64 `json:"low_per_hour"`
+	HighPerHour float64 `json:"high_per_hour"`
+	// Tau is Kendall's: 1 where it only rose, −1 where it only fell.
+	Tau float64 `json:"tau"`
+	// Restarts is how often the thing measured began anew in this time: the
+	// slope is that of the times between.
+	Restarts int `json:"restarts,omitempty"`
+	// FlatHours is how long ago it was last higher than ever before.
+	FlatHours float64 `json:"flat_hours,omitempty"`
+	Last      float64 `json:"last"`
+}
+
+// Growing reports whether the series rises beyond doubt, and still does: a
+// plateau after a rise is not growth.
+func (t Trend) Growing() bool {
+	const leastHours = 1
+	return t.Hours >= leastHours && t.LowPerHour > 0 && t.FlatHours <= max(leastHours, t.Hours/4)
+}
+
+// Baseline is what is usual of a rate.
+type Baseline struct {
+	Series Series `json:"series"`
+	// PerSecond is the median, Deviation the median distance from it, times
+	// 1.48 to make it comparable with a standard deviation.
+	PerSecond float64 `json:"per_second"`
+	Deviation float64 `json:"deviation,omitempty"`
+	// Hours is how much of the past it rests on. Days is on how many earlier
+	// days this time of day was seen; 0 where it rests on the last hours.
+	Hours float64 `json:"hours"`
+	Days  int     `json:"days,omitempty"`
+}
