@@ -57,3 +57,9 @@ type Baseline struct {
 	Hours float64 `json:"hours"`
 	Days  int     `json:"days,omitempty"`
 }
+
+// Unusual reports whether a rate is beyond what is usual: more than twice the
+// median, and further from it than six deviations.
+func (b Baseline) Unusual(perSecond float64) bool {
+	return perSecond > max(2*b.PerSecond, b.PerSecond+6*b.Deviation)
+}

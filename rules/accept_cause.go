@@ -29,6 +29,10 @@ func causeOfOverflow(n *model.Namespace, g *acceptGroup, owners []*facts.Process
 			fmt.Sprintf("%s[%d] has %d of %d descriptors open, so accept() fails with EMFILE; %s",
 				o.Comm, o.PID, o.FDs.Or(0), o.FDLimit.Or(0), stood)}
 	}
+	if n.End.Census.ListenersOnly {
+		return verdictOnCause{"unknown", LocalApplication, Possible,
+			stood + "; which limit binds takes a walk over all sockets to tell"}
+	}
 	if l.Turnover.Stalled() {
 		return verdictOnCause{"application-not-accepting", LocalApplication, Certain,
 			fmt.Sprintf("not one of the %d connections that waited when the window began was accepted during it%s; %s",

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/tcpdoctor/tcpdoctor/facts"
 	"github.com/tcpdoctor/tcpdoctor/model"
 )
 
@@ -20,6 +21,9 @@ type Options struct {
 type Result struct {
 	Findings []Finding
 	Unknown  []Unknown
+	// Partial are the judgements that found something although a source was
+	// missing: what they do not name may be wrong all the same.
+	Partial []Unknown
 	// Checks is how many (rule, namespace) judgements were made.
 	Checks int
 }
@@ -42,6 +46,9 @@ func Eval(v *model.View, o Options) Result {
 			if reason, missing := p.missing(); missing && len(p.findings) == 0 {
 				p.unknown = nil
 				p.Unknown(reason)
+			} else if missing {
+				n := netnsOf(p.Ns.ID)
+				r.Partial = append(r.Partial, Unknown{Rule: set[j].ID, Netns: &n, Reason: reason})
 			}
 			r.Findings = append(r.Findings, p.findings...)
 			r.Unknown = append(r.Unknown, p.unknown...)
@@ -55,6 +62,12 @@ func Eval(v *model.View, o Options) Result {
 // missing names the first needed source that could not be read.
 func (p *Pass) missing() (string, bool) {
 	for _, s := range p.rule.Needs {
+		if s == facts.SourceListeners {
+			if p.Ns.End.Census.ListenersOnly {
+				continue // they were asked, and nothing else was
+			}
+			s = facts.SourceSockets // a walk is what else shows them
+		}
 		if reason, gone := p.Ns.Missing(s); gone {
 			return fmt.Sprintf("%s: %s", s, reason), true
 		}

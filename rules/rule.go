@@ -28,6 +28,13 @@ type Rule struct {
 	// ExplainedBy lists the IDs whose finding on the same namespace and
 	// subject accounts for everything this rule would say.
 	ExplainedBy []string
+	// CausedBy lists faults of which this one is a mere consequence in the
+	// cases told. It is still a finding; the agent tells only of the root.
+	CausedBy []Origin
+	// Wakes lists the counters whose rise calls for a walk over all sockets.
+	Wakes []Wake
+	// Baselines lists the counters whose usual rate Check asks for.
+	Baselines []string
 	// Check judges one namespace.
 	Check func(*Pass)
 }
@@ -79,6 +86,14 @@ func (p *Pass) Threshold(name string) float64 {
 	}
 	return p.rule.Thresholds[i].Default
 }
+
+// Trend returns how a series of the namespace went over the last hours. It is
+// known only where somebody has watched the host for long enough.
+func (p *Pass) Trend(s facts.Series) (facts.Trend, bool) { return p.Ns.Trend(s) }
+
+// Baseline returns the usual rate of a counter in the namespace, where it is
+// known. The rule must list the counter.
+func (p *Pass) Baseline(counter string) (facts.Baseline, bool) { return p.Ns.Baseline(counter) }
 
 // Report adds a finding; its ID and namespace are filled in.
 func (p *Pass) Report(f Finding) {

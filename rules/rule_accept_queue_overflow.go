@@ -28,12 +28,16 @@ var acceptQueueOverflow = Rule{
 		{"fd-limit", "accept() fails because the process is out of descriptors"},
 		{"unknown", "the overflow could not be tied to one limit"},
 	},
-	Needs:    []facts.Source{facts.SourceSockets, facts.SourceNetstat},
+	Needs:    []facts.Source{facts.SourceListeners, facts.SourceNetstat},
 	Counters: []string{"TcpExt.ListenOverflows", "TcpExt.ListenDrops", "Tcp.PassiveOpens"},
 	Thresholds: []Threshold{
 		{"critical-share", 0.5, "", "share of polls over the limit from which it is critical"},
 		{"critical-rate", 5, "/s", "overflows per second from which it is critical"},
 	},
+	CausedBy: []Origin{
+		{ID: "close-wait-leak", Causes: []string{"fd-limit"}, Shares: ShareProcess},
+	},
+	Wakes: []Wake{{Counter: "TcpExt.ListenOverflows"}},
 	Check: checkAcceptQueueOverflow,
 }
 

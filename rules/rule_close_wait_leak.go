@@ -32,6 +32,9 @@ var closeWaitLeak = Rule{
 		{"critical", 1000, "connections", "stuck connections from which it is critical"},
 		{"critical-descriptors", 0.5, "", "share of the descriptor limit from which it is critical"},
 	},
+	CausedBy: []Origin{
+		{ID: "accept-queue-overflow", Causes: []string{"stuck-reader"}, RootCauses: []string{"application-not-accepting"}, Shares: ShareProcess},
+	},
 	Check: checkCloseWaitLeak,
 }
 

@@ -34,7 +34,8 @@ var ephemeralPortExhaustion = Rule{
 		{"critical", 0.98, "", "share from which it is critical"},
 		{"narrow", 0.25, "", "share of the default range below which the range itself is to blame"},
 	},
-	Check: checkEphemeralPorts,
+	CausedBy: []Origin{{ID: "close-wait-leak", Causes: []string{"held-open"}, Shares: ShareProcess}},
+	Check:    checkEphemeralPorts,
 }
 
 func checkEphemeralPorts(p *Pass) {

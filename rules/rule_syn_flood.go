@@ -36,6 +36,11 @@ var synFlood = Rule{
 		{"cookies", 100, "/s", "unanswered cookies per second that tell a flood where no half-open entry is kept"},
 		{"critical", 1000, "/s", "unanswered handshakes per second from which it is critical"},
 	},
+	Wakes: []Wake{
+		{Counter: "TcpExt.TCPReqQFullDrop"},
+		{Counter: "TcpExt.TCPReqQFullDoCookies", PerSecond: 1},
+		{Counter: "TcpExt.SyncookiesSent", PerSecond: 100},
+	},
 	Check: checkSynFlood,
 }
 

@@ -25,6 +25,10 @@ var timeWaitOverflow = Rule{
 	Thresholds: []Threshold{
 		{"critical", 100, "/s", "connections per second that skip TIME_WAIT from which it is critical"},
 	},
+	CausedBy: []Origin{
+		{ID: "ephemeral-port-exhaustion", RootCauses: []string{"time-wait"}, Shares: ShareSubject},
+	},
+	Wakes: []Wake{{Counter: "TcpExt.TCPTimeWaitOverflow"}},
 	Check: checkTimeWaitOverflow,
 }
 
