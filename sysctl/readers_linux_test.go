@@ -161,28 +161,17 @@ for set in set-*; do
 done
 `
 
-// Both simulated readers agree with the real ones on every generated set of files.
-func TestReadersAgainstTheRealOnes(t *testing.T) {
-	t.Parallel()
-	for _, program := range []string{"/lib/systemd/systemd-sysctl", "/usr/sbin/sysctl"} {
-		if _, err := os.Stat(program); err != nil {
-			if os.Getenv("CI") == "" {
-				t.Skipf("no reader to compare with: %v", err)
-			}
-			t.Fatal(err)
-		}
-	}
-	const sets = 60
-	dir := fastDir(t)
-	logs := map[string]string{}
-	for i := range sets {
-		name := fmt.Sprintf("set-%02d", i)
-		c := &confSet{rng: rand.New(rand.NewPCG(uint64(i), 7)), root: filepath.Join(dir, name)}
-		if err := c.make(); err != nil {
-			t.Fatal(err)
-		}
-		logs[name] = c.log.String()
-	}
+// ranReader is what one real reader left of one set of files.
+type ranReader struct {
+	set    string
+	reader Reader
+	values map[Key]string
+}
+
+// runReaders runs both real readers on every set below a folder, each in a network
+// namespace of its own.
+func runReaders(t *testing.T, dir string) []ranReader {
+	t.Helper()
 	var files []string
 	for _, k := range readerKeys {
 		p, _ := k.Path()
@@ -198,7 +187,58 @@ func TestReadersAgainstTheRealOnes(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, stderr.String())
 	}
-	compared, set := compareReaders(t, dir, string(out), logs)
+	var ran []ranReader
+	for line := range strings.Lines(string(out)) {
+		line = strings.TrimSuffix(line, "\n")
+		if header, ok := strings.CutPrefix(line, "== "); ok {
+			name, program, _ := strings.Cut(header, " ")
+			r := ReaderSystemd
+			if strings.Contains(program, "--system") {
+				r = ReaderProcps
+			}
+			ran = append(ran, ranReader{set: name, reader: r, values: map[Key]string{}})
+			continue
+		}
+		file, value, _ := strings.Cut(line, "=")
+		k, err := ParseKey(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ran[len(ran)-1].values[k] = normalise(k, value)
+	}
+	return ran
+}
+
+// makeConfSets writes sets of files, and returns the folder of each and what was
+// written into it. It ends the test where there is no reader to compare with.
+func makeConfSets(t *testing.T, sets int, seed uint64) (dir string, logs map[string]string) {
+	t.Helper()
+	for _, program := range []string{"/lib/systemd/systemd-sysctl", "/usr/sbin/sysctl"} {
+		if _, err := os.Stat(program); err != nil {
+			if os.Getenv("CI") == "" {
+				t.Skipf("no reader to compare with: %v", err)
+			}
+			t.Fatal(err)
+		}
+	}
+	dir, logs = fastDir(t), make(map[string]string)
+	for i := range sets {
+		name := fmt.Sprintf("set-%02d", i)
+		c := &confSet{rng: rand.New(rand.NewPCG(uint64(i), seed)), root: filepath.Join(dir, name)}
+		if err := c.make(); err != nil {
+			t.Fatal(err)
+		}
+		logs[name] = c.log.String()
+	}
+	return dir, logs
+}
+
+// Both simulated readers agree with the real ones on every generated set of files.
+func TestReadersAgainstTheRealOnes(t *testing.T) {
+	t.Parallel()
+	const sets = 60
+	dir, logs := makeConfSets(t, sets, 7)
+	compared, set := compareReaders(t, dir, runReaders(t, dir), logs)
 	t.Logf("%d values compared over %d sets of files and two readers, %d of them set by a file", compared, sets, set)
 	if compared != sets*2*len(readerKeys) || set < compared/4 {
 		t.Errorf("got %d values compared and %d set, want %d and more", compared, set, sets*2*len(readerKeys))
@@ -206,7 +246,7 @@ func TestReadersAgainstTheRealOnes(t *testing.T) {
 }
 
 // compareReaders compares what the programs did with what was expected.
-func compareReaders(t *testing.T, dir, out string, logs map[string]string) (compared, set int) {
+func compareReaders(t *testing.T, dir string, ran []ranReader, logs map[string]string) (compared, set int) {
 	t.Helper()
 	fresh := map[Key]string{}
 	h := freshNetns(t)
@@ -215,43 +255,28 @@ func compareReaders(t *testing.T, dir, out string, logs map[string]string) (comp
 		fresh = tree.ReadAll(readerKeys).Value
 		return nil
 	})
-	var conf Conf
-	var reader Reader
-	var name string
-	for line := range strings.Lines(out) {
-		line = strings.TrimSuffix(line, "\n")
-		if header, ok := strings.CutPrefix(line, "== "); ok {
-			name, _, _ = strings.Cut(header, " ")
-			reader = ReaderSystemd
-			if strings.Contains(header, "--system") {
-				reader = ReaderProcps
-			}
-			var err error
-			if conf, err = LoadConf(filepath.Join(dir, name)); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		file, value, _ := strings.Cut(line, "=")
-		k, err := ParseKey(file)
+	for _, r := range ran {
+		conf, err := LoadConf(filepath.Join(dir, r.set))
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := conf.Expect(reader, k)
-		want := fresh[k]
-		if e.Set {
-			want = e.Value
-			set++
-			// A vector of which only the beginning was set keeps the rest.
-			if s, _ := Lookup(k); s.Type == TypeVector {
-				if full, ok := s.taken(e.Value, fresh[k]); ok {
-					want = full
+		for k, got := range r.values {
+			e := conf.Expect(r.reader, k)
+			want := fresh[k]
+			if e.Set {
+				want = e.Value
+				set++
+				// A vector of which only the beginning was set keeps the rest.
+				if s, _ := Lookup(k); s.Type == TypeVector {
+					if full, ok := s.taken(e.Value, fresh[k]); ok {
+						want = full
+					}
 				}
 			}
-		}
-		compared++
-		if got := normalise(k, value); got != want {
-			t.Errorf("%s, %s, %s: the real one has %q, expected %q (%+v)\n%s", name, reader, k, got, want, e.Steps, logs[name])
+			compared++
+			if got != want {
+				t.Errorf("%s, %s, %s: the real one has %q, expected %q (%+v)\n%s", r.set, r.reader, k, got, want, e.Steps, logs[r.set])
+			}
 		}
 	}
 	return compared, set

@@ -1,91 +1,19 @@
 package sysctl
 
 import (
-	"bytes"
-	"context"
 	"fmt"
-	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
-	"syscall"
 	"testing"
-	"time"
 )
-
-// ranReader is what one real reader left of one set of files.
-type ranReader struct {
-	set    string
-	reader Reader
-	values map[Key]string
-}
-
-// runReaders runs both real readers on every set below a folder, each in a network
-// namespace of its own.
-func runReaders(t *testing.T, dir string) []ranReader {
-	t.Helper()
-	var files []string
-	for _, k := range readerKeys {
-		p, _ := k.Path()
-		files = append(files, p)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", readerScript, "sh", dir, strings.Join(files, " "))
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v: %s", err, stderr.String())
-	}
-	var ran []ranReader
-	for line := range strings.Lines(string(out)) {
-		line = strings.TrimSuffix(line, "\n")
-		if header, ok := strings.CutPrefix(line, "== "); ok {
-			name, program, _ := strings.Cut(header, " ")
-			r := ReaderSystemd
-			if strings.Contains(program, "--system") {
-				r = ReaderProcps
-			}
-			ran = append(ran, ranReader{set: name, reader: r, values: map[Key]string{}})
-			continue
-		}
-		file, value, _ := strings.Cut(line, "=")
-		k, err := ParseKey(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ran[len(ran)-1].values[k] = normalise(k, value)
-	}
-	return ran
-}
 
 // What is explained is what the real readers do: the value that each leaves, the
 // file and line that it comes from, and whether the two of them agree.
 func TestExplainAgainstTheRealReaders(t *testing.T) {
 	t.Parallel()
-	for _, program := range []string{"/lib/systemd/systemd-sysctl", "/usr/sbin/sysctl"} {
-		if _, err := os.Stat(program); err != nil {
-			if os.Getenv("CI") == "" {
-				t.Skipf("no reader to compare with: %v", err)
-			}
-			t.Fatal(err)
-		}
-	}
 	const sets = 40
-	dir := fastDir(t)
-	logs := map[string]string{}
-	for i := range sets {
-		name := fmt.Sprintf("set-%02d", i)
-		c := &confSet{rng: rand.New(rand.NewPCG(uint64(i), 4242)), root: filepath.Join(dir, name)}
-		if err := c.make(); err != nil {
-			t.Fatal(err)
-		}
-		logs[name] = c.log.String()
-	}
+	dir, logs := makeConfSets(t, sets, 4242)
 	h, tree := freshNetns(t), openProc(t)
 	var env Env
 	var fresh map[Key]string
