@@ -102,6 +102,7 @@ func configFiles(path string) ([]string, error) {
 func readConfig(path string, known []string) (map[string]any, settingsError) {
 	v := viper.New()
 	v.SetConfigFile(path)
+	v.SetConfigType("yaml") // whatever a tool calls the file that it wants checked
 	if err := v.ReadInConfig(); err != nil {
 		return nil, settingsError{path + ": " + err.Error()}
 	}
