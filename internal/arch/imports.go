@@ -36,6 +36,7 @@ const (
 	procfs    = "github.com/prometheus/procfs"
 	systemd   = "github.com/coreos/go-systemd"
 	viper     = "github.com/spf13/viper"
+	weak      = "github.com/go-viper/mapstructure"
 	xSys      = "golang.org/x/sys"
 	xTerm     = "golang.org/x/term"
 	yaml      = "go.yaml.in/yaml"
@@ -46,21 +47,27 @@ const (
 func table() map[string]allowed {
 	report := []string{"facts", "model", "rules", "sysctl", "internal/report"}
 	return map[string]allowed{
-		"facts":            {pure: true},
-		"internal/netns":   {outside: []string{netns, xSys}},
-		"sysctl":           {project: []string{"internal/netns"}, outside: []string{xSys, yaml}},
-		"sockdiag":         {project: []string{"facts", "sysctl", "internal/netns"}, outside: []string{netlink, procfs, xSys}},
-		"model":            {project: []string{"facts", "sysctl"}, pure: true},
-		"rules":            {project: []string{"facts", "model", "sysctl"}, outside: []string{expr, yaml}, pure: true},
-		"profiles":         {project: []string{"sysctl"}, outside: []string{expr, yaml}},
-		"internal/report":  {project: report, outside: []string{lipgloss, yaml}},
-		"internal/history": {project: []string{"internal/report"}, outside: []string{bbolt}},
-		"internal/notify":  {project: []string{"internal/report"}, outside: []string{backoff, bbolt}},
-		"internal/web":     {project: []string{"internal/report", "internal/history"}, outside: []string{metrics, exporter}},
-		"internal/agent":   {project: report, outside: []string{systemd}},
-		"internal/trace":   {project: []string{"model", "rules", "internal/report"}, outside: []string{gopacket}},
-		"internal/fix":     {project: []string{"facts", "model", "rules", "sysctl"}, pure: true},
-		"internal/lab":     {project: []string{"internal/netns"}, outside: []string{netlink, gopacket, xSys}},
+		"facts":             {pure: true},
+		"internal/netns":    {outside: []string{netns, xSys}},
+		"sysctl":            {project: []string{"internal/netns"}, outside: []string{xSys, yaml}},
+		"sockdiag":          {project: []string{"facts", "sysctl", "internal/netns"}, outside: []string{netlink, procfs, xSys}},
+		"model":             {project: []string{"facts", "sysctl"}, pure: true},
+		"rules":             {project: []string{"facts", "model", "sysctl"}, outside: []string{expr, yaml}, pure: true},
+		"profiles":          {project: []string{"sysctl"}, outside: []string{expr, yaml}},
+		"internal/report":   {project: report, outside: []string{lipgloss, yaml}},
+		"internal/steady":   {pure: true},
+		"internal/trend":    {project: []string{"facts", "internal/steady"}, pure: true},
+		"internal/incident": {project: []string{"facts", "model", "rules", "internal/report", "internal/steady"}, pure: true},
+		"internal/history":  {project: []string{"facts", "rules", "internal/incident"}, outside: []string{bbolt, xSys}},
+		"internal/notify":   {project: []string{"rules", "internal/incident"}, outside: []string{backoff, systemd}},
+		"internal/web":      {project: append(slices.Clone(report), "internal/incident"), outside: []string{metrics, exporter}},
+		"internal/agent": {
+			project: append(slices.Clone(report), "internal/history", "internal/incident", "internal/steady", "internal/trend", "internal/web"),
+			outside: []string{systemd},
+		},
+		"internal/trace": {project: []string{"model", "rules", "internal/report"}, outside: []string{gopacket}},
+		"internal/fix":   {project: []string{"facts", "model", "rules", "sysctl"}, pure: true},
+		"internal/lab":   {project: []string{"internal/netns"}, outside: []string{netlink, gopacket, xSys}},
 		"internal/conformance": {
 			project: []string{"facts", "model", "sockdiag", "internal/lab", "internal/netns"}, outside: []string{gopacket, xSys},
 		},
@@ -68,7 +75,7 @@ func table() map[string]allowed {
 			project: []string{"facts", "model", "sockdiag", "internal/lab", "internal/netns"},
 		},
 		"internal/selftest": {project: []string{"model", "rules", "sockdiag", "internal/lab", "internal/netns"}},
-		"cmd/tcpdoctor":     {project: []string{"..."}, outside: []string{cobra, pflag, viper, bubbletea, xTerm}},
+		"cmd/tcpdoctor":     {project: []string{"..."}, outside: []string{cobra, pflag, viper, weak, bubbletea, xTerm}},
 
 		// Tools of the repository itself; no other package may import them.
 		"internal/arch":    {},
@@ -80,6 +87,7 @@ func table() map[string]allowed {
 // forTests lists the modules that any test may use besides.
 func forTests() []string {
 	return []string{
+		"github.com/chromedp",
 		"github.com/google/go-cmp",
 		"github.com/rogpeppe/go-internal",
 		"github.com/santhosh-tekuri/jsonschema",
