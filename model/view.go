@@ -22,7 +22,9 @@ type View struct {
 
 // Namespace is what a window means for one network namespace.
 type Namespace struct {
-	ID       facts.Namespace
+	ID facts.Namespace
+	// Label names it in metrics, alerts and series, as [NetnsLabel] does.
+	Label    string
 	Host     facts.Host
 	Dialect  Dialect
 	Settings Settings
@@ -59,6 +61,7 @@ func NewView(w facts.Window) *View {
 	for i := range w.Namespaces {
 		v.Namespaces[i] = v.namespace(&w.Namespaces[i])
 	}
+	v.labels()
 	return v
 }
 
