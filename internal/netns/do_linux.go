@@ -44,8 +44,8 @@ func (h *Handle) enter() error {
 
 // label names the namespace in an error.
 func (h *Handle) label() string {
-	if h.name != "" {
-		return h.name
+	if name := h.Name(); name != "" {
+		return name
 	}
 	return h.id.String()
 }

@@ -2,6 +2,7 @@ package netns
 
 import (
 	"bufio"
+	"bytes"
 	"io"
 	"strconv"
 	"strings"
@@ -24,6 +25,9 @@ func readMounts(r io.Reader) ([]mount, error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
+		if !bytes.Contains(lines.Bytes(), []byte(" net:[")) {
+			continue // a host with many containers has thousands of others
+		}
 		fields := strings.Fields(lines.Text())
 		if len(fields) < 5 {
 			continue

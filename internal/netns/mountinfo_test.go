@@ -55,15 +55,20 @@ func TestUnknownErrorBoundsTheNames(t *testing.T) {
 	}
 }
 
-func TestSetPIDsKeepsTheSmallest(t *testing.T) {
+func TestMembersKeepsTheSmallest(t *testing.T) {
 	t.Parallel()
-	pids := make([]int, 100)
-	for i := range pids {
-		pids[i] = 100 - i
-	}
-	var h Handle
-	h.setPIDs(pids)
-	if h.PIDCount() != 100 || len(h.PIDs()) != MaxPIDs || h.PIDs()[0] != 1 || h.PIDs()[MaxPIDs-1] != MaxPIDs {
-		t.Errorf("got %d of %d: %v", len(h.PIDs()), h.PIDCount(), h.PIDs())
+	for _, descending := range []bool{false, true} {
+		var m members
+		for i := range 100 {
+			if descending {
+				i = 99 - i
+			}
+			m.add(i + 1)
+		}
+		var h Handle
+		h.setMembers(m)
+		if h.PIDCount() != 100 || len(h.PIDs()) != MaxPIDs || h.PIDs()[0] != 1 || h.PIDs()[MaxPIDs-1] != MaxPIDs {
+			t.Errorf("got %d of %d: %v", len(h.PIDs()), h.PIDCount(), h.PIDs())
+		}
 	}
 }

@@ -28,3 +28,14 @@ func (h *Handle) Do(func() error) error { return unsupported("enter") }
 
 // LoadPIDs returns an error on this platform.
 func (h *Handle) LoadPIDs() error { return unsupported("list members") }
+
+// Lister lists namespaces, where there are any.
+type Lister struct{}
+
+// NewLister makes a lister that finds nothing on this platform.
+func NewLister(string) *Lister { return &Lister{} }
+
+// List returns an error on this platform.
+func (l *Lister) List() (handles []*Handle, complete bool, errs []error) {
+	return nil, false, []error{unsupported("list")}
+}

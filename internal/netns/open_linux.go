@@ -29,7 +29,7 @@ func Self() (*Handle, error) {
 // or /run/docker/netns), a PID, or a PATH, which must hold a slash. A name wins
 // over a process ID of the same spelling. The error for a name that does not
 // exist is an [*UnknownError]; no process of that ID wraps [fs.ErrNotExist].
-func Open(spec string) (*Handle, error) { return hostFinder().open(spec) }
+func Open(spec string) (*Handle, error) { return hostFinder("").open(spec) }
 
 // New makes a fresh namespace without a name. Its loopback link is down. It
 // lives until the handle is closed and nothing else uses it.
@@ -57,8 +57,11 @@ type finder struct {
 	names []string // folders whose files are named namespaces
 }
 
-func hostFinder() finder {
-	return finder{proc: "/proc", names: []string{"/run/netns", "/var/run/netns", "/run/docker/netns"}}
+func hostFinder(proc string) finder {
+	if proc == "" {
+		proc = "/proc"
+	}
+	return finder{proc: proc, names: []string{"/run/netns", "/var/run/netns", "/run/docker/netns"}}
 }
 
 func (f finder) open(spec string) (*Handle, error) {
@@ -110,7 +113,7 @@ func (f finder) openPID(pid int) (*Handle, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.setPIDs([]int{pid})
+	h.setMembers(members{pids: []int{pid}, count: 1})
 	return h, nil
 }
 
