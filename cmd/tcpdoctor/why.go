@@ -27,16 +27,19 @@ type whyOptions struct {
 func newWhyCmd(io streams) *cobra.Command {
 	o := whyOptions{applyOptions: applyOptions{io: io, command: "tcpdoctor why", netns: "self", output: "text", dryRun: true}}
 	cmd := &cobra.Command{
-		Use:   "why KEY",
+		Use:   "why [KEY]",
 		Short: "who set a parameter, and what would win at the next boot",
 		Long: `Say where the value of a kernel parameter comes from: the running value, the
 kernel's own default, every file and line that sets it in the order in which they
 count (for systemd-sysctl at boot, and for sysctl --system by hand), the other
 programs on this host that may set it, and the changes that tcpdoctor made. What
-does not fit together is named. The last component of a name is enough: somaxconn`,
+does not fit together is named. The last component of a name is enough: somaxconn
+
+Without KEY, list every line of every file that sets a parameter, and the other
+programs that do.`,
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return errors.New("want one parameter, such as net.core.somaxconn")
+			if len(args) > 1 {
+				return errors.New("want one parameter, such as net.core.somaxconn, or none for all that is set here")
 			}
 			return nil
 		},
@@ -44,7 +47,9 @@ does not fit together is named. The last component of a name is enough: somaxcon
 			return parameterNames(), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.key = args[0]
+			if len(args) == 1 {
+				o.key = args[0]
+			}
 			if err := o.configure(cmd); err != nil {
 				return err
 			}
@@ -74,6 +79,9 @@ func runWhy(ctx context.Context, o whyOptions) error {
 		return err
 	}
 	defer s.close()
+	if o.key == "" {
+		return runOwners(o, s)
+	}
 	k, err := s.find(o.key)
 	if err != nil {
 		return err
