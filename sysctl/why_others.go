@@ -155,7 +155,7 @@ func findTuned(h hostFiles) (Other, bool) {
 }
 
 // tunedProfile returns the [sysctl] lines of a profile, those that it includes
-// first. seen guards against circles.
+// first, without what it drops or replaces of them. seen guards against circles.
 func (h hostFiles) tunedProfile(name string, seen *[]string) []Assignment {
 	if slices.Contains(*seen, name) {
 		return nil
@@ -168,7 +168,8 @@ func (h hostFiles) tunedProfile(name string, seen *[]string) []Assignment {
 			continue
 		}
 		var included, own []Assignment
-		section := ""
+		var dropped []string
+		section, replaced := "", false
 		for i, line := range strings.Split(text, "\n") {
 			line = strings.TrimSpace(line)
 			if strings.HasPrefix(line, "[") {
@@ -185,6 +186,12 @@ func (h hostFiles) tunedProfile(name string, seen *[]string) []Assignment {
 				for _, parent := range strings.FieldsFunc(v, func(c rune) bool { return c == ',' || c == ';' || c == ' ' }) {
 					included = append(included, h.tunedProfile(strings.TrimPrefix(parent, "-"), seen)...)
 				}
+			case section == "sysctl" && k == "drop":
+				for _, name := range strings.FieldsFunc(v, func(c rune) bool { return c == ',' || c == ';' || c == ' ' }) {
+					dropped = append(dropped, slashed(name))
+				}
+			case section == "sysctl" && k == "replace":
+				replaced = v == "1" || strings.EqualFold(v, "true")
 			case section == "sysctl" && slashed(k) != "":
 				// ">" means: only if the present value is less.
 				a := Assignment{Path: slashed(k), Value: strings.Trim(strings.TrimPrefix(v, ">"), `" `), File: file, Line: i + 1}
@@ -194,6 +201,7 @@ func (h hostFiles) tunedProfile(name string, seen *[]string) []Assignment {
 				own = append(own, a)
 			}
 		}
+		included = slices.DeleteFunc(included, func(a Assignment) bool { return replaced || slices.Contains(dropped, a.Path) })
 		return append(included, own...)
 	}
 	return nil

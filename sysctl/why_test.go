@@ -159,8 +159,8 @@ func TestLoadOthers(t *testing.T) {
 	root := t.TempDir()
 	for name, text := range map[string]string{
 		"etc/tuned/active_profile":             "mine\n",
-		"etc/tuned/mine/tuned.conf":            "[main]\nsummary=x\ninclude=base\n[sysctl]\nnet.core.somaxconn = >2048\nnet.ipv4.tcp_rmem=\"4096 131072 ${max}\"\n[vm]\nx=1\n",
-		"usr/lib/tuned/base/tuned.conf":        "[main]\ninclude = mine\n[sysctl]\nnet.core.somaxconn=1024\nnet.core.busy_read=50\n",
+		"etc/tuned/mine/tuned.conf":            "[main]\nsummary=x\ninclude=base\n[sysctl]\nnet.core.somaxconn = >2048\nnet.ipv4.tcp_rmem=\"4096 131072 ${max}\"\ndrop=net.core.busy_poll, net.ipv4.tcp_fin_timeout\n[vm]\nx=1\n",
+		"usr/lib/tuned/base/tuned.conf":        "[main]\ninclude = mine\n[sysctl]\nnet.core.somaxconn=1024\nnet.core.busy_read=50\nnet.core.busy_poll=50\nnet.ipv4.tcp_fin_timeout=30\n",
 		"etc/ufw/ufw.conf":                     "ENABLED=yes\n",
 		"etc/default/ufw":                      "IPT_SYSCTL=/etc/ufw/sysctl.conf\n",
 		"etc/ufw/sysctl.conf":                  "# x\nnet/ipv4/tcp_sack=1\n",
@@ -194,6 +194,7 @@ func TestLoadOthers(t *testing.T) {
 	}
 	for k, want := range map[Key][]string{
 		"net.core.somaxconn":                  {"tuned active 2048 tuned.conf", "cloud-init active 9000 user-data.txt"},
+		"net.core.busy_poll":                  nil, // dropped again
 		"net.core.busy_read":                  {"tuned active 50 tuned.conf"},
 		"net.ipv4.tcp_rmem":                   {"tuned active  tuned.conf", "bpftune idle  ."},
 		"net.ipv4.tcp_wmem":                   {"bpftune idle  .", "cloud-init active 4096 16384 8388608 user-data.txt"},
