@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -99,6 +100,24 @@ type Listener struct {
 	Queue uint32      `json:"queue"`
 	Limit uint32      `json:"limit"`
 	Drops Opt[uint32] `json:"drops,omitzero"`
+}
+
+// ListenerOf returns what a walk shows of a socket in LISTEN.
+func ListenerOf(s *Socket) Listener {
+	l := Listener{
+		Cookie: s.Cookie, Local: s.Local, Family: s.Family, V6Only: s.V6Only,
+		Ifindex: s.Ifindex, UID: s.UID, Inode: s.Inode, CgroupID: s.CgroupID,
+		Queue: s.RecvQueue, Limit: s.SendQueue,
+	}
+	if s.Mem.Known {
+		l.Drops = Some(s.Mem.Drops)
+	}
+	return l
+}
+
+// Compare orders listeners as a census lists them: by address, then by cookie.
+func (l Listener) Compare(o Listener) int {
+	return cmp.Or(l.Local.Compare(o.Local), cmp.Compare(l.Cookie, o.Cookie))
 }
 
 // Local is the connections of one listening address and port.

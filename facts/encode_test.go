@@ -20,7 +20,7 @@ import (
 var compareFacts = cmp.Options{
 	cmp.Comparer(func(a, b netip.Addr) bool { return a == b }),
 	cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b }),
-	cmp.AllowUnexported(Opt[uint8]{}, Opt[uint32]{}, Opt[uint64]{}),
+	cmp.AllowUnexported(Opt[uint8]{}, Opt[uint32]{}, Opt[uint64]{}, Opt[float64]{}),
 }
 
 func encoded(t interface{ Fatal(...any) }, w Window) []byte {

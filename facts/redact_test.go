@@ -219,7 +219,7 @@ func TestRedactKeepsShape(t *testing.T) {
 			cmp.Comparer(func(a, b map[string]string) bool { return true }),
 			cmp.Comparer(func(a, b netip.Addr) bool { return kindOf(a) == kindOf(b) }),
 			cmp.Comparer(func(a, b netip.AddrPort) bool { return a.Port() == b.Port() && kindOf(a.Addr()) == kindOf(b.Addr()) }),
-			cmp.AllowUnexported(Opt[uint8]{}, Opt[uint32]{}, Opt[uint64]{}),
+			cmp.AllowUnexported(Opt[uint8]{}, Opt[uint32]{}, Opt[uint64]{}, Opt[float64]{}),
 		}
 		if d := cmp.Diff(w, got, shape); d != "" {
 			t.Fatalf("redaction changed more than names (-original +redacted):\n%s", d)

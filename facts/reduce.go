@@ -159,15 +159,7 @@ func (r *reducer) inRange(port uint16) bool {
 }
 
 func (r *reducer) addListener(s *Socket) {
-	l := Listener{
-		Cookie: s.Cookie, Local: s.Local, Family: s.Family, V6Only: s.V6Only,
-		Ifindex: s.Ifindex, UID: s.UID, Inode: s.Inode, CgroupID: s.CgroupID,
-		Queue: s.RecvQueue, Limit: s.SendQueue,
-	}
-	if s.Mem.Known {
-		l.Drops = Some(s.Mem.Drops)
-	}
-	r.out.Listeners = append(r.out.Listeners, l)
+	r.out.Listeners = append(r.out.Listeners, ListenerOf(s))
 	if p := s.Local.Port(); r.inRange(p) {
 		r.bound.Add(p)
 		r.listenPort.Add(p)
@@ -213,9 +205,7 @@ func (t *localTally) add(s *Socket, hash uint64) {
 func (r *reducer) census(complete bool) Census {
 	c := r.out
 	c.Complete = complete
-	slices.SortFunc(c.Listeners, func(a, b Listener) int {
-		return cmp.Or(a.Local.Compare(b.Local), cmp.Compare(a.Cookie, b.Cookie))
-	})
+	slices.SortFunc(c.Listeners, Listener.Compare)
 	c.Locals, c.LocalsMissed = r.localGroups(), r.locals.missed()
 	c.Destinations, c.DestinationsMissed = r.destinations(), r.dests.missed()
 	c.Bound = BoundPorts{

@@ -63,7 +63,16 @@ type Snapshot struct {
 	Counters  Counters `json:"counters,omitempty"`
 	Gauges    Gauges   `json:"gauges,omitempty"`
 	Census    Census   `json:"census"`
+	// CensusAtSeconds is when the sockets of Census were walked over, where that
+	// was not next to the reading of the counters: whoever watches for long walks
+	// more rarely than it reads. The census at the start is then that of the walk
+	// before, and its time negative.
+	CensusAtSeconds Opt[float64] `json:"census_at_seconds,omitzero"`
 }
+
+// CensusAt returns when the sockets were walked over, counted from the start of
+// the window in seconds.
+func (s *Snapshot) CensusAt() float64 { return s.CensusAtSeconds.Or(s.AtSeconds) }
 
 // IsZero reports whether no reading was taken.
 func (s Snapshot) IsZero() bool {

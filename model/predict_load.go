@@ -99,7 +99,7 @@ func (n *Namespace) SynLoad(l *Listener) SynLoad {
 		life = SynAckSchedule(min(s.SynackRetries, PruneFloor), s.rtoMax()).Death
 	}
 	completed := max(0, opened-received)
-	unanswered, answering := l.halfOpenKinds(n.Start != nil, completed, life.Seconds())
+	unanswered, answering := l.halfOpenKinds(n.walkedInTime(), completed, life.Seconds())
 	if completed > 0 {
 		load.RoundTripSeconds = answering / completed
 	}

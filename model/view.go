@@ -30,9 +30,13 @@ type Namespace struct {
 	Settings Settings
 	// Seconds is the time between the two readings of the counters; 0 where
 	// only one instant was seen, and then nothing has a rate.
-	Seconds    float64
-	Start, End *facts.Snapshot
-	Shared     SharedDelta
+	Seconds float64
+	// CensusSeconds is the time between the two walks over the sockets, which may
+	// be far longer than Seconds; 0 where there is no earlier walk, and then
+	// nothing is known of growth or of what stood still.
+	CensusSeconds float64
+	Start, End    *facts.Snapshot
+	Shared        SharedDelta
 	Log        []facts.LogLine
 
 	Listeners    []Listener
@@ -75,6 +79,9 @@ func (v *View) namespace(nw *facts.NamespaceWindow) Namespace {
 	if !nw.Start.IsZero() {
 		n.Start = &nw.Start
 		n.Seconds = nw.End.AtSeconds - nw.Start.AtSeconds
+		if walked(&nw.Start.Census) {
+			n.CensusSeconds = nw.End.CensusAt() - nw.Start.CensusAt()
+		}
 	}
 	values := maps.Clone(w.HostSettings)
 	if values == nil {
@@ -91,6 +98,26 @@ func (v *View) namespace(nw *facts.NamespaceWindow) Namespace {
 	n.Destinations = n.destinations()
 	n.CloseWait = n.closeWaitHolders()
 	return n
+}
+
+// walked reports whether a census comes from a walk over all sockets. Between two
+// walks there are only the listeners that a poll saw.
+func walked(c *facts.Census) bool {
+	return c.Complete || len(c.Classes) > 0 || len(c.Locals) > 0 || len(c.Destinations) > 0
+}
+
+// before returns the census of the earlier walk, nil where there is none.
+func (n *Namespace) before() *facts.Census {
+	if n.CensusSeconds <= 0 {
+		return nil
+	}
+	return &n.Start.Census
+}
+
+// walkedInTime reports whether the earlier walk was made about when the window
+// began, so that what it saw and what the counters say belong together.
+func (n *Namespace) walkedInTime() bool {
+	return n.CensusSeconds > 0 && n.CensusSeconds <= 2*n.Seconds
 }
 
 // probeOf tells what the window shows of the kernel. A key or counter that was

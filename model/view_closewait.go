@@ -23,11 +23,12 @@ type CloseWaitHolder struct {
 	UID     uint32
 
 	// Held is how many it holds. Stuck are those among them that were there
-	// through the whole window with no byte moved and whose peer's FIN is
-	// older than it; Unread are the stuck ones with bytes nobody read; Long
+	// at both walks with no byte moved between them and whose peer's FIN is
+	// older than the first; Unread are the stuck ones with bytes nobody read; Long
 	// are the stuck ones older than LongStuck.
 	Held, Stuck, Unread, Long uint64
-	// Growth is how many more there are than at the start of the window.
+	// Growth is how many more there are than at the walk before, CensusSeconds
+	// ago.
 	Growth int64
 	// Oldest is how long ago the peer of the oldest stuck one closed.
 	Oldest time.Duration
@@ -60,8 +61,8 @@ type holderTally struct {
 func (n *Namespace) closeWaitHolders() []CloseWaitHolder {
 	class := n.End.Census.Classes[facts.ClassCloseWait]
 	var first facts.Class
-	if n.Start != nil {
-		first = n.Start.Census.Classes[facts.ClassCloseWait]
+	if c := n.before(); c != nil {
+		first = c.Classes[facts.ClassCloseWait]
 	}
 	before := make(map[uint64]facts.Sample, len(first.Samples))
 	for _, s := range first.Samples {
@@ -70,11 +71,11 @@ func (n *Namespace) closeWaitHolders() []CloseWaitHolder {
 	tallies := make(map[holderKey]*holderTally)
 	present := make(map[uint64]bool, len(class.Samples))
 	for _, s := range class.Samples {
-		if !first.Covers(s.Cookie) {
+		if n.CensusSeconds > 0 && !first.Covers(s.Cookie) {
 			continue // whether it was there before cannot be told
 		}
 		present[s.Cookie] = true
-		n.holderOf(tallies, s).add(s, before, n.Seconds)
+		n.holderOf(tallies, s).add(s, before, n.CensusSeconds)
 	}
 	var vanished []facts.Sample
 	for _, s := range first.Samples {
@@ -152,7 +153,7 @@ func (t *holderTally) add(s facts.Sample, before map[uint64]facts.Sample, second
 }
 
 // stuck reports whether nobody works with the connection: it was there at both
-// ends, moved no byte, and its peer's FIN is older than the window. The FIN's
+// walks, moved no byte, and its peer's FIN is older than the time between them. The FIN's
 // age is that of the last ACK, because a FIN carries one; the last data may be
 // far older.
 func stuck(s, before facts.Sample, was bool, seconds float64) bool {
@@ -173,8 +174,8 @@ func (t *holderTally) holder(n *Namespace, class facts.Class, vanished []facts.S
 	h := t.h
 	h.Peer, h.PeerCount = mostPeer(t.peers)
 	h.LocalPort, h.LocalCount = most(t.locals)
-	if n.Start != nil {
-		before := n.Start.Census.Classes[facts.ClassCloseWait]
+	if c := n.before(); c != nil {
+		before := c.Classes[facts.ClassCloseWait]
 		if scale > 1 || before.Total > uint64(len(before.Samples)) {
 			share := float64(h.Held) / float64(max(1, seen))
 			h.Growth = int64(share * (float64(class.Total) - float64(before.Total)))

@@ -11,7 +11,7 @@ type Destination struct {
 	// Usable is how many local ports connections to it can choose from: the
 	// ephemeral range less the reserved and the bound ports.
 	Usable int
-	// AtStart is how many ports of the range it used when the window began.
+	// AtStart is how many ports of the range it used at the walk before.
 	AtStart uint64
 	Owners  []*facts.Process
 	// OwnerGuessed tells that no socket named the owner (TIME_WAIT has none):
@@ -34,8 +34,8 @@ func (n *Namespace) destinations() []Destination {
 	end := &n.End.Census
 	type key struct{ source, dest string }
 	before := make(map[key]uint64)
-	if n.Start != nil {
-		for _, d := range n.Start.Census.Destinations {
+	if c := n.before(); c != nil {
+		for _, d := range c.Destinations {
 			before[key{d.Source.String(), d.Dest.String()}] = d.InRange
 		}
 	}

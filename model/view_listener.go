@@ -25,7 +25,8 @@ type Listener struct {
 	Inbound, TimeWait uint64
 }
 
-// HalfOpen is the half-open entries (request sockets) of an address and port.
+// HalfOpen is the half-open entries (request sockets) of an address and port, at
+// the walk before and at the last one.
 type HalfOpen struct {
 	AtStart, AtEnd uint64
 	Retransmitted  uint64 // of AtEnd: at least one SYN-ACK repeated
@@ -33,16 +34,16 @@ type HalfOpen struct {
 	Sources        uint64 // of AtEnd: distinct peer addresses, estimated
 }
 
-// Turnover is what became of the connections that waited in an accept queue
-// when the window began, followed by their cookies.
+// Turnover is what became of the connections that waited in an accept queue at
+// the walk before, followed by their cookies.
 type Turnover struct {
 	Waited    int     // of these connections, as many as were sampled
 	StillWait int     // still not accepted at the end
 	Scale     float64 // how many connections each sampled one stands for
 }
 
-// Stalled reports whether not one connection was taken from the queue during
-// the window although some waited. The queue is first in, first out, so that
+// Stalled reports whether not one connection was taken from the queue between
+// the walks although some waited. The queue is first in, first out, so that
 // one accept() would have been seen.
 func (t Turnover) Stalled() bool { return t.Waited > 0 && t.StillWait == t.Waited }
 
@@ -82,10 +83,10 @@ func (l *Listener) HighWater() uint32 { return max(l.Watch.HighWater, l.Queue) }
 func (n *Namespace) acceptRate(l *Listener) float64 {
 	passive, _ := n.Rate("Tcp.PassiveOpens")
 	t := l.Turnover
-	if t.Waited == 0 || n.Seconds <= 0 {
+	if t.Waited == 0 || n.CensusSeconds <= 0 {
 		return passive
 	}
-	atLeast := t.Scale * float64(t.Waited-t.StillWait) / n.Seconds
+	atLeast := t.Scale * float64(t.Waited-t.StillWait) / n.CensusSeconds
 	if t.StillWait > 0 {
 		return atLeast
 	}
@@ -144,10 +145,9 @@ func (n *Namespace) listeners() []Listener {
 	end := &n.End.Census
 	idx := indexListeners(end.Listeners)
 	old := make(map[uint64]bool)
-	var start *facts.Census
+	start := n.before()
 	if n.Start != nil {
-		start = &n.Start.Census
-		for _, l := range start.Listeners {
+		for _, l := range n.Start.Census.Listeners {
 			old[l.Cookie] = true
 		}
 	}

@@ -56,7 +56,7 @@ func leakFinding(p *Pass, h *model.CloseWaitHolder) Finding {
 		Summary:  fmt.Sprintf("%s holds %s connections its peers closed", describeHolder(p.Ns, h), people(h.Stuck)),
 		Evidence: leakEvidence(h),
 	}
-	if h.Estimated || p.Ns.Seconds <= 0 || h.Process == nil {
+	if h.Estimated || p.Ns.CensusSeconds <= 0 || h.Process == nil {
 		f.Confidence = Likely
 	}
 	limit, used := descriptorShare(h)
@@ -158,20 +158,20 @@ func descriptorShare(h *model.CloseWaitHolder) (limit, used float64) {
 // descriptors; 0 where that cannot be told.
 func timeToLimit(n *model.Namespace, h *model.CloseWaitHolder, limit float64) time.Duration {
 	_, used := descriptorShare(h)
-	perSecond := n.PerSecond(uint64(max(0, h.Growth)))
-	if limit == 0 || perSecond <= 0 || used >= 1 {
+	if limit == 0 || h.Growth <= 0 || n.CensusSeconds <= 0 || used >= 1 {
 		return 0
 	}
+	perSecond := float64(h.Growth) / n.CensusSeconds
 	s := (1 - used) * limit / perSecond
 	return time.Duration(min(s, 1e8) * float64(time.Second))
 }
 
 func growth(n *model.Namespace, h *model.CloseWaitHolder) string {
 	switch {
-	case n.Seconds <= 0:
+	case n.CensusSeconds <= 0:
 		return "growth unknown from one instant"
 	case h.Growth > 0:
-		return fmt.Sprintf("%+d in %.0f s", h.Growth, n.Seconds)
+		return fmt.Sprintf("%+d in %.0f s", h.Growth, n.CensusSeconds)
 	}
 	return "not growing"
 }
