@@ -26,8 +26,9 @@ type Set struct {
 // Load reads the built-in profiles and those in a folder of the user, whose *.yaml
 // files are taken in the order of their names; an empty name means no folder, and
 // one that does not exist is empty. A user's profile replaces the built-in one of
-// its name; it may inherit from that and change single entries.
-func Load(dir string) (Set, error) {
+// its name; it may inherit from that and change single entries. Profiles that are
+// given besides, with [Parse], do the same to the user's.
+func Load(dir string, given ...Profile) (Set, error) {
 	vendor, err := read(builtin, ".", "built-in ")
 	if err != nil {
 		return Set{}, err
@@ -42,6 +43,13 @@ func Load(dir string) (Set, error) {
 			return Set{}, fmt.Errorf("profiles: %w", err)
 		}
 	}
+	for i, p := range given {
+		if slices.ContainsFunc(given[:i], func(o Profile) bool { return o.Name == p.Name }) {
+			return Set{}, fmt.Errorf("profiles: %s: profile %s is given twice", p.Place, p.Name)
+		}
+		own = slices.DeleteFunc(own, func(o Profile) bool { return o.Name == p.Name })
+	}
+	own = append(own, given...)
 	l := &loader{vendor: vendor, own: own}
 	var out Set
 	var errs []error

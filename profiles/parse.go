@@ -257,40 +257,11 @@ func (d *decoder) entry(n *yaml.Node) Entry {
 		}
 	}
 	if e.Key != "" && e.Op != 0 {
-		d.check(n, e)
+		if why := e.mistake(); why != "" {
+			d.fail(n, "%s", why)
+		}
 	}
 	return e
-}
-
-// check plans the entry for a host that has nothing but its parameter.
-func (d *decoder) check(n *yaml.Node, e Entry) {
-	s, _ := sysctl.Lookup(e.Key)
-	sample, value := "x", e.Value
-	switch s.Type {
-	case sysctl.TypePorts:
-		sample = ""
-	case sysctl.TypeString, sysctl.TypeWords:
-	default:
-		numbers := make([]string, max(1, len(s.Fields)))
-		for i := range numbers {
-			numbers[i] = fmt.Sprint(s.Range.Max)
-		}
-		sample = strings.Join(numbers, " ")
-	}
-	if e.Formula != nil {
-		value = sample
-		if e.Field != "" {
-			value = fmt.Sprint(s.Range.Max)
-		}
-	}
-	w := sysctl.Want{Key: e.Key, Field: e.Field, Op: e.Op, Value: value, Lower: true}
-	plan := sysctl.NewPlan([]sysctl.Want{w}, sysctl.State{Initial: true, Raw: map[sysctl.Key]string{e.Key: sample}})
-	for _, r := range plan.Refused {
-		if r.Reason.Stops() && r.Reason != sysctl.RefusedDependency {
-			d.fail(n, "%s", r.Text)
-			return
-		}
-	}
 }
 
 func (d *decoder) condition(n *yaml.Node) Condition {

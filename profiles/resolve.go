@@ -41,12 +41,14 @@ const (
 	SkippedFormula                         // its formula has no value here
 	SkippedRefused                         // it cannot be planned: out of range, unavailable, in the way of another
 	SkippedForeign                         // somebody else has changed it since
+	SkippedShared                          // another profile wants it as well
+	SkippedFound                           // the profile found it as it wanted it
 )
 
 // String returns the name that reports use.
 func (s SkipReason) String() string {
 	return [...]string{"", "absent", "default-higher", "host-only", "condition", "no-evidence", "input-missing", "formula",
-		"refused", "foreign"}[s]
+		"refused", "foreign", "shared", "found"}[s]
 }
 
 // Skipped is an entry that does not count on a host.

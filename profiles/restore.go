@@ -64,52 +64,66 @@ func restoreOne(history []sysctl.Entry, k sysctl.Key, st sysctl.State) (sysctl.W
 	if !known {
 		return skip(SkippedRefused, "not in the catalogue")
 	}
-	before, after, id := original(history, k)
-	if id != "" && !same(spec, raw, after) && !same(spec, raw, before) {
-		return skip(SkippedForeign, "somebody else has set it to %s since; left alone", text(spec, raw))
+	return recorded(history, spec).back(raw, st, "profile kernel-defaults: ")
+}
+
+// original is what the journal says about a parameter before some of its changes.
+type original struct {
+	spec          sysctl.Spec
+	before, after string
+	// entry is the first of the changes; its ID is empty where there is none.
+	entry sysctl.Entry
+}
+
+// back returns what gives the original back. who begins the reason.
+func (o original) back(raw string, st sysctl.State, who string) (sysctl.Want, *Skipped) {
+	s := o.spec
+	skip := func(reason SkipReason, format string, args ...any) (sysctl.Want, *Skipped) {
+		return sysctl.Want{}, &Skipped{Slot: Slot{Key: s.Key}, Wanted: "its original value", Reason: reason, Text: fmt.Sprintf(format, args...)}
 	}
-	w := sysctl.Want{Key: k, Op: sysctl.Exactly, Lower: true}
-	e, sameHost := find(history, id)
-	sameHost = sameHost && e.Kernel == st.Env.Kernel.String() && e.RAMBytes == st.Env.RAMBytes
-	if sameHost {
-		w.Value, w.Reason = text(spec, before), "profile kernel-defaults: the value before change "+id
+	if o.entry.ID != "" && !same(s, raw, o.after) && !same(s, raw, o.before) {
+		return skip(SkippedForeign, "somebody else has set it to %s since; left alone", text(s, raw))
+	}
+	w := sysctl.Want{Key: s.Key, Op: sysctl.Exactly, Lower: true}
+	if e := o.entry; e.ID != "" && e.Kernel == st.Env.Kernel.String() && e.RAMBytes == st.Env.RAMBytes {
+		w.Value, w.Reason = text(s, o.before), who+"the value before change "+e.ID
 		return w, nil
 	}
-	def, ok := spec.Default.At(st.Env)
+	def, ok := s.Default.At(st.Env)
 	switch {
 	case !ok:
-		return skip(SkippedFormula, "its default cannot be told (%s); a restart brings it back", spec.Default.Text)
+		return skip(SkippedFormula, "its default cannot be told (%s); a restart brings it back", s.Default.Text)
 	case !def.Exact:
 		return skip(SkippedFormula, "its default follows from memory and cannot be told exactly; a restart brings it back")
 	}
-	w.Value, w.Reason = def.Value, "profile kernel-defaults: the kernel's own default"
+	w.Value, w.Reason = def.Value, who+"the kernel's own default"
 	return w, nil
 }
 
-// original returns the value from before the first change of a parameter that is
-// still in force, the one that the last left, and the first one's ID.
-func original(history []sysctl.Entry, k sysctl.Key) (before, after, id string) {
+// recorded returns the value from before the first change of a parameter that is
+// still in force, and the one that the last left.
+func recorded(history []sysctl.Entry, s sysctl.Spec) original {
+	o := original{spec: s}
 	for _, e := range history {
-		for _, r := range e.Rows {
-			if r.Key != k || r.SideEffect || !inForce(e) {
-				continue
-			}
-			if id == "" {
-				before, id = r.Before, e.ID
-			}
-			after = r.After
+		r, ok := rowOf(e, s.Key)
+		if !ok {
+			continue
 		}
+		if o.entry.ID == "" {
+			o.before, o.entry = r.Before, e
+		}
+		o.after = r.After
 	}
-	return before, after, id
+	return o
 }
 
-// find returns the entry with an ID.
-func find(history []sysctl.Entry, id string) (sysctl.Entry, bool) {
-	i := slices.IndexFunc(history, func(e sysctl.Entry) bool { return e.ID == id })
-	if i < 0 {
-		return sysctl.Entry{}, false
+// rowOf returns what a change that is in force did to a parameter.
+func rowOf(e sysctl.Entry, k sysctl.Key) (sysctl.Row, bool) {
+	i := slices.IndexFunc(e.Rows, func(r sysctl.Row) bool { return r.Key == k && !r.SideEffect })
+	if i < 0 || !inForce(e) {
+		return sysctl.Row{}, false
 	}
-	return history[i], true
+	return e.Rows[i], true
 }
 
 // text returns a value in normalised form, or as it is.

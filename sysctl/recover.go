@@ -114,17 +114,11 @@ func (j *Journal) Confirm(ctx context.Context, id string) (Entry, error) {
 	}
 	defer unlock()
 	e, err := j.Get(id)
-	switch {
-	case err != nil:
+	if err != nil {
 		return Entry{}, err
-	case e.Phase == PhaseApplied:
-		return e, nil
-	case e.Phase != PhasePending:
-		return e, fmt.Errorf("sysctl: change %s cannot be confirmed: it is %s", id, e.Phase)
-	case e.Identity.BootID != currentBoot():
-		return e, fmt.Errorf("sysctl: change %s cannot be confirmed: the host was started again since, which undid it", id)
-	case !j.o.Now().Before(e.Deadline):
-		return e, fmt.Errorf("sysctl: change %s cannot be confirmed: %w (%s)", id, ErrTooLate, e.Deadline.Local().Format(time.TimeOnly))
+	}
+	if err := j.mayConfirm(e); err != nil || e.Phase == PhaseApplied {
+		return e, err
 	}
 	if !e.File.isNoChange() {
 		if err := j.confirmFile(e.File); err != nil {
@@ -133,6 +127,21 @@ func (j *Journal) Confirm(ctx context.Context, id string) (Entry, error) {
 	}
 	e.Phase = PhaseApplied
 	return e, j.put(&e)
+}
+
+// mayConfirm says why a change cannot be made final.
+func (j *Journal) mayConfirm(e Entry) error {
+	switch {
+	case e.Phase == PhaseApplied:
+		return nil
+	case e.Phase != PhasePending:
+		return fmt.Errorf("sysctl: change %s cannot be confirmed: it is %s", e.ID, e.Phase)
+	case e.Identity.BootID != currentBoot():
+		return fmt.Errorf("sysctl: change %s cannot be confirmed: the host was started again since, which undid it", e.ID)
+	case !j.o.Now().Before(e.Deadline):
+		return fmt.Errorf("sysctl: change %s cannot be confirmed: %w (%s)", e.ID, ErrTooLate, e.Deadline.Local().Format(time.TimeOnly))
+	}
+	return nil
 }
 
 // confirmFile writes the configuration file of a confirmed change.
