@@ -17,6 +17,9 @@ type applyResult struct {
 	Schema string      `json:"schema"`
 	Title  string      `json:"title"`
 	Netns  rules.Netns `json:"netns"`
+	// Profiles are those that were asked for, and Inputs what they rest on.
+	Profiles []string    `json:"profiles,omitempty"`
+	Inputs   []usedInput `json:"inputs,omitempty"`
 	// Changed says that something was written, or would be in a dry run.
 	Changed  bool         `json:"changed"`
 	DryRun   bool         `json:"dry_run,omitempty"`
@@ -27,8 +30,14 @@ type applyResult struct {
 	Keys     []applyRow `json:"keys"`
 	File     *applyFile `json:"file,omitempty"`
 	// Refused says why nothing was changed, or why it was undone.
-	Refused  string   `json:"refused,omitempty"`
+	Refused string `json:"refused,omitempty"`
+	// Conflicts are wants that exclude each other.
+	Conflicts []string `json:"conflicts,omitempty"`
+	// Obstacle says why a dry run would not have gone well.
+	Obstacle string   `json:"obstacle,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
+	// Pending are earlier changes of the namespace that wait for confirmation.
+	Pending []pendingChange `json:"pending,omitempty"`
 }
 
 // applyFile is what becomes of the file for the next boot. Before and After are
@@ -62,6 +71,9 @@ func (s *applySite) result(p *applyPlan) applyResult {
 		d.Keys = []applyRow{}
 	}
 	d.File = p.fileResult()
+	for _, c := range p.Conflicts {
+		d.Conflicts = append(d.Conflicts, c.String())
+	}
 	return d
 }
 

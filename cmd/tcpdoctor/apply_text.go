@@ -239,10 +239,16 @@ func (o *applyOptions) showResult(d applyResult) error {
 		s.line(0, "undone: "+d.Refused)
 	case d.Refused != "":
 		s.line(0, "nothing changed: "+d.Refused)
+	case !d.Changed && d.Phase == sysctl.PhasePending:
+		s.line(0, fmt.Sprintf("nothing to do: it is as change %s made it, which is undone at %s unless: tcpdoctor change confirm %s",
+			d.ChangeID, d.Deadline.Local().Format(time.TimeOnly), d.ChangeID))
 	case !d.Changed:
 		s.line(0, "nothing to do: nothing was changed")
 	case d.DryRun:
 		s.line(0, "dry run: nothing was changed")
+		if d.Obstacle != "" {
+			s.line(2, "it would fail here: "+d.Obstacle)
+		}
 	case d.Phase == sysctl.PhasePending:
 		s.line(0, fmt.Sprintf("applied and read back. Undone at %s unless: tcpdoctor change confirm %s",
 			d.Deadline.Local().Format(time.TimeOnly), d.ChangeID))

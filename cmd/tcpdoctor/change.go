@@ -29,7 +29,7 @@ func newChangeCmd(io streams) *cobra.Command {
 	for _, c := range []changeCommand{
 		{use: "list", short: "all changes, the oldest first", run: runChangeList},
 		{use: "show", id: true, short: "what one change did, and what became of it", run: runChangeShow},
-		{use: "confirm", id: true, short: "keep a change that would undo itself", run: runChangeConfirm},
+		{use: "confirm", id: true, short: "keep a change that would undo itself", writes: true, run: runChangeConfirm},
 		{use: "rollback", id: true, short: "undo a change, except what somebody else has changed since", writes: true, run: runChangeRollback},
 	} {
 		cmd.AddCommand(c.make(io))
@@ -57,6 +57,11 @@ func (c changeCommand) make(io streams) *cobra.Command {
 			if err := o.configure(cmd); err != nil {
 				return err
 			}
+			if o.id == latestChange {
+				if err := o.findLatest(cmd.Context()); err != nil {
+					return err
+				}
+			}
 			return c.run(cmd.Context(), o)
 		},
 	}
@@ -64,7 +69,7 @@ func (c changeCommand) make(io streams) *cobra.Command {
 		cmd.Use += " ID"
 		cmd.Args = func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
-				return errors.New("want the ID of one change; tcpdoctor change list shows them")
+				return errors.New("want the ID of one change, or latest; tcpdoctor change list shows them")
 			}
 			return nil
 		}
@@ -79,8 +84,11 @@ func (c changeCommand) make(io streams) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.VarP(&o.output, "output", "o", "`format`: json, text")
+	if c.id {
+		f.StringVar(&o.netns, "netns", o.netns, "network `namespace` in which the change named latest was made: self, or a name, a process ID, a path")
+	}
 	if c.writes {
-		f.BoolVarP(&o.dryRun, "dry-run", "n", false, "show what would be restored and change nothing")
+		f.BoolVarP(&o.dryRun, "dry-run", "n", false, "show what would be done and change nothing")
 	}
 	o.applyPlaces.declare(cmd)
 	return cmd
@@ -201,100 +209,4 @@ func (o *changeOptions) outcomes(s *sheet, e sysctl.Entry) {
 		}
 		s.line(2, text)
 	}
-}
-
-func runChangeConfirm(ctx context.Context, o *changeOptions) error {
-	e, err := o.journal().Confirm(ctx, o.id)
-	switch {
-	case err != nil && e.ID == "":
-		return err
-	case err != nil:
-		return o.refuse("%w", err)
-	case o.output == "json":
-		return writeJSON(o.io.Out, e.Redacted())
-	}
-	return writeText(o.io.Out, fmt.Sprintf("change %s stays\n", e.ID))
-}
-
-func runChangeRollback(ctx context.Context, o *changeOptions) error {
-	tree, err := sysctl.OpenDir("")
-	if err != nil {
-		return err
-	}
-	defer tree.Close()
-	j := o.journal()
-	e, err := j.Get(o.id)
-	if err != nil {
-		return err
-	}
-	if o.dryRun {
-		return o.preview(e)
-	}
-	if err := o.settle(ctx, tree); err != nil {
-		return err
-	}
-	t, release, err := sysctl.FindTarget(tree)(e.Identity)
-	if release != nil {
-		defer release()
-	}
-	switch {
-	case err != nil:
-		return err
-	case t == nil && e.Phase != sysctl.PhaseUndone && e.Phase != sysctl.PhaseLapsed:
-		return o.refuse("change %s: its network namespace is not to be found, so there is nothing left to restore", e.ID)
-	case t != nil:
-		if e, err = j.Rollback(ctx, o.id, t); errors.Is(err, sysctl.ErrIdentity) {
-			return o.refuse("%w", err)
-		}
-	}
-	if err != nil && e.ID == "" {
-		return err
-	}
-	if shown := o.showRollback(e); shown != nil {
-		return shown
-	}
-	if err != nil {
-		return err
-	}
-	for _, x := range e.Outcomes {
-		if x.Result == sysctl.ResultForeign || x.Result == sysctl.ResultFailed {
-			return exit(codeRefused)
-		}
-	}
-	return nil
-}
-
-// preview shows what a rollback would restore.
-func (o *changeOptions) preview(e sysctl.Entry) error {
-	if o.output == "json" {
-		return writeJSON(o.io.Out, e.Redacted())
-	}
-	s := o.sheet()
-	s.line(0, fmt.Sprintf("change %s (%s) is %s; rolling it back would restore, where nobody else has changed it since:", e.ID, e.Title, e.Phase))
-	for _, r := range e.Redacted().Rows {
-		if !r.SideEffect {
-			s.line(2, fmt.Sprintf("%s  %s → %s", r.Key, quotedIfEmpty(r.After), quotedIfEmpty(strings.Join(strings.Fields(r.Before), " "))))
-		}
-	}
-	s.line(0, "dry run: nothing was changed")
-	return s.end()
-}
-
-// showRollback says what came of a rollback.
-func (o *changeOptions) showRollback(e sysctl.Entry) error {
-	e = e.Redacted()
-	if o.output == "json" {
-		return writeJSON(o.io.Out, e)
-	}
-	s := o.sheet()
-	switch e.Phase {
-	case sysctl.PhaseUndone:
-		s.line(0, fmt.Sprintf("change %s (%s) is undone", e.ID, e.Title))
-	case sysctl.PhaseLapsed:
-		s.line(0, fmt.Sprintf("change %s (%s) ended with a restart of the host", e.ID, e.Title))
-	default:
-		s.line(0, fmt.Sprintf("change %s (%s) is %s", e.ID, e.Title, e.Phase))
-	}
-	o.outcomes(s, e)
-	return s.end()
 }

@@ -18,6 +18,7 @@ import (
 type profileOptions struct {
 	applyOptions
 	names []string
+	givenProfiles
 	// given are inputs as the operator writes them: "rtt=100ms".
 	given []string
 	// window is how long to measure the other inputs.
@@ -30,7 +31,7 @@ type profileOptions struct {
 func newProfileCmd(io streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "profile",
-		Short: "named sets of parameters for a purpose: list, show, diff, apply, verify, export",
+		Short: "named sets of parameters for a purpose: list, show, diff, apply, verify, remove, export",
 		Long: `A profile says which kernel parameters should have at least, at most or exactly
 which value for a purpose such as web-server, by a number or by a formula over the
 machine and its load, with the reason, the risk and the source of each. Your own
@@ -39,7 +40,7 @@ go into ` + profiles.UserDir + `.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	for _, add := range []func(streams) *cobra.Command{
-		newProfileListCmd, newProfileShowCmd, newProfileDiffCmd, newProfileApplyCmd, newProfileVerifyCmd, newProfileExportCmd,
+		newProfileListCmd, newProfileShowCmd, newProfileDiffCmd, newProfileApplyCmd, newProfileVerifyCmd, newProfileRemoveCmd, newProfileExportCmd,
 	} {
 		cmd.AddCommand(add(io))
 	}
@@ -51,12 +52,13 @@ func (o *profileOptions) declareInputs(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringArrayVar(&o.given, "input", nil, "what the profile needs to know, as `NAME=VALUE`, such as rtt=100ms; may be given again")
 	f.Var(&o.window, "window", "how long to measure what was not given; 0 measures no rates")
+	o.declareGiven(cmd)
 }
 
 // takesProfiles makes a command take the names of profiles.
 func takesProfiles(cmd *cobra.Command, o *profileOptions) {
 	cmd.Args = func(_ *cobra.Command, args []string) error {
-		if len(args) == 0 {
+		if len(args) == 0 && len(o.files) == 0 {
 			return errors.New("want the name of a profile; tcpdoctor profile list shows them")
 		}
 		return nil
@@ -74,9 +76,18 @@ func takesProfiles(cmd *cobra.Command, o *profileOptions) {
 	}
 }
 
-// load reads all profiles.
+// load reads all profiles, and names those that are given in files.
 func (o *profileOptions) load() (profiles.Set, error) {
-	return profiles.Load(filepath.Join("/", o.root, profiles.UserDir))
+	given, err := o.read(o.io.In)
+	if err != nil {
+		return profiles.Set{}, err
+	}
+	for _, p := range given {
+		if !slices.Contains(o.names, p.Name) {
+			o.names = append(slices.Clone(o.names), p.Name)
+		}
+	}
+	return profiles.Load(filepath.Join("/", o.root, profiles.UserDir), given...)
 }
 
 // chosen returns the profiles that were named.
@@ -100,7 +111,7 @@ func (o *profileOptions) chosen() ([]profiles.Profile, error) {
 		}
 		out = append(out, p)
 	}
-	return out, nil
+	return o.override(out)
 }
 
 // enterSite opens the namespace, and decides whether values are kept for the next
@@ -125,10 +136,17 @@ type resolution struct {
 	// forget are parameters whose lines go from the file, restores says that all do.
 	forget   []sysctl.Key
 	restores bool
+	// keep are lines that take the place of those that go.
+	keep []sysctl.Line
+	// name is what is done, where that is not to apply the profiles.
+	name string
 }
 
-// title names the profiles.
+// title says what is done.
 func (r *resolution) title() string {
+	if r.name != "" {
+		return r.name
+	}
 	var names []string
 	for _, p := range r.profiles {
 		names = append(names, p.Name)
@@ -159,7 +177,7 @@ func (o *profileOptions) resolve(ctx context.Context, s *applySite, ps []profile
 		in := known.inputs(p, s.standing(p.Name))
 		wants, skipped := profiles.Resolve(p, in, r.state)
 		r.wants = append(r.wants, wants...)
-		r.left = append(r.left, leftOf(p, skipped)...)
+		r.left = append(r.left, leftOf(p.Name, skipped)...)
 		r.warnings = append(r.warnings, profiles.Warnings(p, in, sysctl.NewPlan(wants, r.state), r.state)...)
 	}
 	return r, nil
@@ -168,10 +186,8 @@ func (o *profileOptions) resolve(ctx context.Context, s *applySite, ps []profile
 // restore finds out what was there before this program changed it.
 func (o *profileOptions) restore(s *applySite, r *resolution) error {
 	r.restores = true
-	if s.keepsFiles {
-		for _, l := range s.ownLines() {
-			r.forget = append(r.forget, l.Key)
-		}
+	for _, l := range s.lines() {
+		r.forget = append(r.forget, l.Key)
 	}
 	history := s.history()
 	var err error
@@ -179,7 +195,7 @@ func (o *profileOptions) restore(s *applySite, r *resolution) error {
 		return err
 	}
 	wants, skipped := profiles.Restore(history, r.forget, r.state)
-	r.wants, r.left = wants, leftOf(r.profiles[0], skipped)
+	r.wants, r.left = wants, leftOf(r.profiles[0].Name, skipped)
 	return nil
 }
 
@@ -193,16 +209,20 @@ func asWants(keys []sysctl.Key) []sysctl.Want {
 }
 
 // leftOf lists what a profile leaves out.
-func leftOf(p profiles.Profile, skipped []profiles.Skipped) []applyLeft {
+func leftOf(name string, skipped []profiles.Skipped) []applyLeft {
 	var out []applyLeft
 	for _, s := range skipped {
-		out = append(out, applyLeft{key: s.Key, wanted: s.Wanted, source: "profile " + p.Name, why: s.Slot.String() + ": " + s.Text})
+		out = append(out, applyLeft{key: s.Key, wanted: s.Wanted, source: "profile " + name, why: s.Slot.String() + ": " + s.Text})
 	}
 	return out
 }
 
-// ownLines returns the lines of the file that this program keeps.
-func (s *applySite) ownLines() []sysctl.Line {
+// lines returns the lines of the file that this program keeps, where it counts for
+// the namespace.
+func (s *applySite) lines() []sysctl.Line {
+	if !s.keepsFiles {
+		return nil
+	}
 	conf, err := sysctl.LoadConf(s.o.root)
 	if err != nil {
 		return nil
@@ -215,39 +235,16 @@ func (s *applySite) ownLines() []sysctl.Line {
 	return nil
 }
 
-// restoringProfile is the one that takes back what the others set.
-const restoringProfile = "kernel-defaults"
-
 // standing returns the parameters that a profile has set in the namespace already,
 // as the file and the journal say.
 func (s *applySite) standing(profile string) map[sysctl.Key]bool {
-	mark := "profile " + profile + ":"
-	out := map[sysctl.Key]bool{}
-	if s.keepsFiles {
-		for _, l := range s.ownLines() {
-			out[l.Key] = strings.Contains(l.Reason, mark)
-		}
-	}
-	for _, e := range s.history() {
-		if e.Phase != sysctl.PhaseApplied && e.Phase != sysctl.PhasePending {
-			continue
-		}
-		for _, row := range e.Rows {
-			switch {
-			case strings.Contains(row.Reason, mark):
-				out[row.Key] = true
-			case strings.Contains(row.Reason, "profile "+restoringProfile+":"):
-				out[row.Key] = false // taken back
-			}
-		}
-	}
-	return out
+	return profiles.Standing(profile, s.history(), s.lines())
 }
 
 // request is what the engine is asked for.
 func (r *resolution) request() applyRequest {
 	return applyRequest{
-		title: r.title(), wants: r.wants, left: r.left, forget: r.forget, restores: r.restores,
+		title: r.title(), wants: r.wants, left: r.left, forget: r.forget, restores: r.restores, keep: r.keep,
 		note: func(c sysctl.Change) []string {
 			var out []string
 			for _, n := range profiles.Aftercare(sysctl.Plan{Changes: []sysctl.Change{c}}) {

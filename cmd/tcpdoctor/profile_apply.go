@@ -29,8 +29,7 @@ Exit codes: 0 done or nothing to do, 1 refused, declined or undone, 3 error.`,
 	}
 	o.declare(cmd)
 	o.declareInputs(cmd)
-	cmd.Flags().Lookup("persist").DefValue = "" // the text says what it is
-	cmd.Flags().Lookup("persist").Usage += " (default: on a host yes, in a namespace of its own no)"
+	describePersist(cmd)
 	takesProfiles(cmd, &o)
 	return cmd
 }
@@ -53,6 +52,12 @@ next boot. Nothing is changed.`,
 	o.declareInputs(cmd)
 	takesProfiles(cmd, &o)
 	return cmd
+}
+
+// describePersist says what the default of --persist is.
+func describePersist(cmd *cobra.Command) {
+	cmd.Flags().Lookup("persist").DefValue = "" // the text says what it is
+	cmd.Flags().Lookup("persist").Usage += " (default: on a host yes, in a namespace of its own no)"
 }
 
 // defaultProfileWindow is how long inputs are measured unless told otherwise.
@@ -87,12 +92,20 @@ func runProfileApply(ctx context.Context, o *profileOptions) error {
 	if err := o.mayAsk(); err != nil {
 		return err
 	}
+	return o.plan(ctx, func(s *applySite) (*resolution, error) { return o.resolve(ctx, s, ps) }, o.carryOutPlan)
+}
+
+// plan opens the namespace, finds out what is wanted of it, plans that, and hands
+// it to what is to be done with it.
+func (o *profileOptions) plan(ctx context.Context, find func(*applySite) (*resolution, error),
+	do func(context.Context, *applySite, *resolution, *applyPlan) error,
+) error {
 	s, err := o.enterSite(ctx)
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	r, err := o.resolve(ctx, s, ps)
+	r, err := find(s)
 	if err != nil {
 		return err
 	}
@@ -100,6 +113,11 @@ func runProfileApply(ctx context.Context, o *profileOptions) error {
 	if err != nil {
 		return err
 	}
+	return do(ctx, s, r, p)
+}
+
+// carryOutPlan shows the plan, carries it out and says what came of it.
+func (o *profileOptions) carryOutPlan(ctx context.Context, s *applySite, r *resolution, p *applyPlan) error {
 	if o.output == "text" {
 		if err := o.showInputs(r); err != nil {
 			return err
@@ -112,6 +130,7 @@ func runProfileApply(ctx context.Context, o *profileOptions) error {
 	if err != nil {
 		return err
 	}
+	d.Profiles, d.Inputs = o.names, r.inputs
 	d.Warnings = append(d.Warnings, r.warnings...)
 	return o.finish(d)
 }

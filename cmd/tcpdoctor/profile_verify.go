@@ -46,6 +46,8 @@ type verifyDocument struct {
 	Drift    []verifyDrift `json:"drift"`
 	Keys     []applyRow    `json:"keys"`
 	Inputs   []usedInput   `json:"inputs,omitempty"`
+	// Pending are changes of the namespace that wait for confirmation.
+	Pending []pendingChange `json:"pending,omitempty"`
 }
 
 // verifyDrift is one parameter that is not as wanted.
@@ -65,26 +67,18 @@ func runProfileVerify(ctx context.Context, o *profileOptions) error {
 	if err != nil {
 		return err
 	}
-	s, err := o.enterSite(ctx)
-	if err != nil {
-		return err
-	}
-	defer s.close()
-	r, err := o.resolve(ctx, s, ps)
-	if err != nil {
-		return err
-	}
-	p, err := s.plan(r.request())
-	if err != nil {
-		return err
-	}
+	return o.plan(ctx, func(s *applySite) (*resolution, error) { return o.resolve(ctx, s, ps) }, o.compare)
+}
+
+// compare says what is not as the plan wants it.
+func (o *profileOptions) compare(_ context.Context, s *applySite, r *resolution, p *applyPlan) error {
 	if err := p.Err(); err != nil {
 		return err
 	}
 	id := s.handle.ID()
 	d := verifyDocument{
 		Schema: "tcpdoctor.profile-verify/v1", Profiles: o.names, Keys: p.rows, Inputs: r.inputs, Drift: []verifyDrift{},
-		Netns: rules.Netns{Cookie: id.Cookie, Inode: id.Inode, Name: s.handle.Name()},
+		Netns: rules.Netns{Cookie: id.Cookie, Inode: id.Inode, Name: s.handle.Name()}, Pending: pendingOf(s.waiting()),
 	}
 	if d.Keys == nil {
 		d.Keys = []applyRow{}
