@@ -15,6 +15,9 @@ type Options struct {
 	Rules []Rule
 	// Thresholds overrides defaults, by "rule-id.threshold".
 	Thresholds map[string]float64
+	// Around, if given, is called for every judgement and has to call check: for
+	// measuring what a rule costs.
+	Around func(rule string, check func())
 }
 
 // Result is what the rules say of a window.
@@ -42,7 +45,11 @@ func Eval(v *model.View, o Options) Result {
 		for j := range set {
 			p := &Pass{View: v, Ns: &v.Namespaces[i], rule: &set[j], thresholds: o.Thresholds}
 			r.Checks++
-			set[j].Check(p)
+			if o.Around != nil {
+				o.Around(set[j].ID, func() { set[j].Check(p) })
+			} else {
+				set[j].Check(p)
+			}
 			if reason, missing := p.missing(); missing && len(p.findings) == 0 {
 				p.unknown = nil
 				p.Unknown(reason)
