@@ -63,7 +63,7 @@ func table() map[string]allowed {
 		"internal/web":      {project: append(slices.Clone(report), "internal/incident"), outside: []string{metrics, exporter}},
 		"internal/agent": {
 			project: append(slices.Clone(report), "internal/history", "internal/incident", "internal/steady", "internal/trend", "internal/web"),
-			outside: []string{systemd},
+			outside: []string{systemd, xSys},
 		},
 		"internal/trace": {project: []string{"model", "rules", "internal/report"}, outside: []string{gopacket}},
 		"internal/fix":   {project: []string{"facts", "model", "rules", "sysctl"}, pure: true},
