@@ -1,0 +1,241 @@
+package incident
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tcpdoctor/tcpdoctor/internal/steady"
+	"github.com/tcpdoctor/tcpdoctor/rules"
+)
+
+// refreshEvery is how often an open incident that merely goes on is among the
+// changed ones, so that what is kept of it is not too old.
+const refreshEvery = 10 * time.Minute
+
+// Options are the particulars of a [Tracker].
+type Options struct {
+	// Instance is the label of that name: the host.
+	Instance string
+	Config   Config
+	// Rules are those whose findings come; nil means all.
+	Rules []rules.Rule
+}
+
+// Tracker judges over time. It is not safe for concurrent use.
+type Tracker struct {
+	options Options
+	rules   map[string]*rules.Rule
+	memory  Memory
+	now     time.Time // of the observation under way
+}
+
+// New returns a tracker that goes on from what another one knew.
+func New(o Options, m Memory) *Tracker {
+	t := &Tracker{memory: m}
+	t.Configure(o)
+	return t
+}
+
+// Configure replaces the options; what is known stays.
+func (t *Tracker) Configure(o Options) {
+	if o.Rules == nil {
+		o.Rules = rules.All()
+	}
+	t.options = o
+	t.rules = make(map[string]*rules.Rule, len(o.Rules))
+	for i := range o.Rules {
+		t.rules[o.Rules[i].ID] = &o.Rules[i]
+	}
+}
+
+// Memory returns what the tracker knows, to be encoded before the next Observe.
+func (t *Tracker) Memory() *Memory { return &t.memory }
+
+// Incidents returns those that are pending or open, in the order they began.
+func (t *Tracker) Incidents() []Incident {
+	out := make([]Incident, len(t.memory.Records))
+	for i := range t.memory.Records {
+		out[i] = t.memory.Records[i].Incident
+	}
+	return out
+}
+
+// Active returns the alerts that fire, with the newest figures: for receivers
+// that must be told again and again.
+func (t *Tracker) Active() []Alert {
+	var out []Alert
+	for i := range t.memory.Records {
+		if r := &t.memory.Records[i]; r.Told != nil {
+			a := *r.Told
+			a.Annotations, a.Finding = t.annotations(r), r.Finding
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// Observe takes in one tick and returns the open and ended incidents that
+// changed, and what is to be told.
+func (t *Tracker) Observe(at steady.Moment, o Observation) (changed []Incident, alerts []Alert) {
+	m := &t.memory
+	before := m.Clock
+	step := m.Clock.Advance(at)
+	t.now = m.Clock.Wall
+	if len(m.Records) == 0 && len(o.Findings) == 0 && len(m.Past) == 0 {
+		m.BootID = o.BootID
+		return nil, nil
+	}
+	if t.stale(before, at, step) {
+		m.Records = slices.DeleteFunc(m.Records, func(r record) bool { return r.State == Pending })
+		for i := range m.Records {
+			m.Records[i].SentAt += step // nobody watched, so nothing is overdue
+		}
+	}
+	m.forget(t.options.Config.Flap.Interval)
+	out := &changes{tracker: t}
+	if m.BootID != "" && o.BootID != "" && m.BootID != o.BootID {
+		out.endAll("the host was started anew")
+	}
+	if o.BootID != "" {
+		m.BootID = o.BootID
+	}
+	s := newSeen(o)
+	found := t.assign(s)
+	for i := range m.Records {
+		t.judge(s, &m.Records[i], found[i], step)
+	}
+	t.explain()
+	for i := range m.Records {
+		out.advance(s, &m.Records[i])
+	}
+	m.Records = slices.DeleteFunc(m.Records, func(r record) bool { return r.State == Ended })
+	return out.incidents, out.alerts
+}
+
+// stale reports whether nobody has looked for so long that what was pending
+// means nothing any more.
+func (t *Tracker) stale(before steady.Clock, at steady.Moment, step time.Duration) bool {
+	most := t.options.Config.StaleAfter
+	began := at.Mono < before.Mono
+	return step > most || began && at.Wall.Sub(before.Wall) > most
+}
+
+// least is the lowest severity that makes an incident: warnings are remembered
+// also where only what is critical is told.
+func (t *Tracker) least() rules.Severity {
+	least := t.options.Config.MinSeverity
+	for _, o := range t.options.Config.Rules {
+		if o.MinSeverity != nil && o.MinSeverity.Rank() < least.Rank() {
+			least = *o.MinSeverity
+		}
+	}
+	if least.Rank() > rules.Warning.Rank() {
+		return rules.Warning
+	}
+	return least
+}
+
+// assign finds the record that each group of findings belongs to, and begins
+// one where there is none and room is left. It returns the groups by record.
+func (t *Tracker) assign(s *seen) map[int]*group {
+	m := &t.memory
+	found := make(map[int]*group)
+	left := 0
+	take := func(g *group) {
+		i := t.find(s, g)
+		if i < 0 {
+			i = t.begin(s, g, found)
+		}
+		switch had := found[i]; {
+		case i < 0:
+			left += 1 + len(g.others)
+		case had != nil:
+			had.add(g)
+		default:
+			found[i] = g
+		}
+	}
+	for _, g := range s.groups(t.least()) {
+		take(g)
+	}
+	if left > 0 {
+		g := s.leftOut(left, t.options.Config.MaxIncidents)
+		if i := t.find(s, g); i >= 0 {
+			found[i] = g
+		} else {
+			m.Records = append(m.Records, t.fresh(s, g))
+			found[len(m.Records)-1] = g
+		}
+	}
+	return found
+}
+
+// find returns the record of a group: the one of its key; else one of the same
+// place where either side could not see the program; else one of a namespace
+// that is gone and whose name the group's now has.
+func (t *Tracker) find(s *seen, g *group) int {
+	all := t.memory.Records
+	if i := slices.IndexFunc(all, func(r record) bool { return r.Key == g.key }); i >= 0 {
+		return i
+	}
+	i := slices.IndexFunc(all, func(r record) bool {
+		return g.place != "" && r.Place == g.place && r.Key.ID == g.key.ID && r.Key.Netns == g.key.Netns &&
+			(r.Comm == "" || g.comm == "")
+	})
+	if i >= 0 {
+		return i
+	}
+	i = slices.IndexFunc(all, func(r record) bool {
+		_, there := s.labels[r.Key.Netns]
+		return !there && !s.NamespacesUnsure && r.Key.ID == g.key.ID && r.Key.Subject == g.key.Subject && r.Netns == g.label
+	})
+	if i >= 0 {
+		all[i].Key.Netns = g.key.Netns
+	}
+	return i
+}
+
+// begin makes room for a group and returns its record, or -1. What is merely
+// pending gives way to what is more urgent.
+func (t *Tracker) begin(s *seen, g *group, found map[int]*group) int {
+	m := &t.memory
+	if len(m.Records) < t.options.Config.MaxIncidents {
+		m.Records = append(m.Records, t.fresh(s, g))
+		return len(m.Records) - 1
+	}
+	for i := range m.Records {
+		r := &m.Records[i]
+		if found[i] == nil && r.State == Pending && r.Finding.Severity.Rank() < g.finding.Severity.Rank() {
+			*r = t.fresh(s, g)
+			return i
+		}
+	}
+	return -1
+}
+
+// fresh is the record of a group that was never seen before.
+func (t *Tracker) fresh(s *seen, g *group) record {
+	m := &t.memory
+	m.Seq++
+	r := record{
+		Incident: Incident{
+			Key: g.key, Netns: g.label, Subject: g.key.Subject, State: Pending,
+			Severity: g.finding.Severity, Peak: g.finding.Severity, Since: t.now,
+			Reopened: m.cameBack(g.key, t.options.Config.Flap.Interval),
+		},
+		Place: g.place, Comm: g.comm, JudgedAt: m.Clock.Elapsed,
+	}
+	taken := func(label string) bool {
+		return slices.ContainsFunc(m.Records, func(o record) bool {
+			return o.Key.ID == r.Key.ID && o.Subject == r.Subject && o.Netns == label
+		})
+	}
+	if taken(r.Netns) {
+		// Labels are the identity of an alert: two incidents never share them.
+		_, id, _ := strings.Cut(g.key.Netns, "/")
+		r.Netns += "#" + id
+	}
+	r.UID = uid(t.options.Instance, g.key, t.now, m.Seq)
+	return r
+}
