@@ -2,10 +2,10 @@ package sockdiag
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
@@ -38,15 +38,23 @@ const (
 type reading struct {
 	counters facts.Counters
 	gauges   facts.Gauges
+	names    *columnNames // may be nil
 }
 
-func newReading() *reading {
-	return &reading{counters: facts.Counters{}, gauges: facts.Gauges{}}
+func newReading() *reading { return readingFor(0, nil) }
+
+// readingFor makes room for as many counters.
+func readingFor(counters int, n *columnNames) *reading {
+	return &reading{counters: make(facts.Counters, counters), gauges: facts.Gauges{}, names: n}
 }
 
-// merge adds what another reading holds.
+// merge adds what another reading holds, which must not be used any more.
 func (r *reading) merge(o *reading) {
-	maps.Copy(r.counters, o.counters)
+	if len(r.counters) == 0 {
+		r.counters = o.counters
+	} else {
+		maps.Copy(r.counters, o.counters)
+	}
 	maps.Copy(r.gauges, o.gauges)
 }
 
@@ -59,6 +67,9 @@ type tree struct {
 	proc string // "/proc"
 	dev  string // "/dev"
 	sys  string // "/sys"
+
+	files *buffers     // may be nil
+	names *columnNames // may be nil
 }
 
 // hostTree is that of the running kernel, with proc mounted at the given place
@@ -80,71 +91,161 @@ func (t tree) net(name string) string { return filepath.Join(t.thread(), "net", 
 // sysctl returns the path of a kernel parameter's file.
 func (t tree) sysctl(name string) string { return filepath.Join(t.proc, "sys", name) }
 
-// errTimeout is why a collector was given up.
-var errTimeout = errors.New("no answer")
+// reader runs collectors over and over. A collector that hangs keeps the thread it
+// runs on; until it comes back it is a failure at once, and the others go on
+// without it.
+type reader struct {
+	tree tree
+	list []collector
+	// within runs a function where the collectors belong: on a thread inside a
+	// namespace.
+	within func(func() error) error
+
+	stuck    []lane       // by collector
+	crossing atomic.Int32 // threads on their way into the namespace, or out of it
+	size     int          // counters of the last reading
+}
+
+func newReader(t tree, list []collector, within func(func() error) error) *reader {
+	return &reader{tree: t, list: list, within: within, stuck: make([]lane, len(list))}
+}
+
+// outstanding is how many calls have not come back.
+func (r *reader) outstanding() (n int) {
+	for i := range r.stuck {
+		if r.stuck[i].stuck() {
+			n++
+		}
+	}
+	return n + int(r.crossing.Load())
+}
+
+// read runs each collector under its own limit and returns what they read and
+// what failed, by index. All run in one call of within, so that one change of
+// namespace serves them all; the ones behind one that hangs run in another.
+func (r *reader) read(ctx context.Context) (*reading, map[int]error) {
+	out, failed := newReading(), map[int]error{}
+	for next := 0; next < len(r.list); {
+		next = r.run(ctx, next, out, failed)
+	}
+	r.size = len(out.counters)
+	return out, failed
+}
 
 // result is how one collector ended.
 type result struct {
-	index int
-	out   *reading
-	err   error
+	out *reading
+	err error
 }
 
-// runCollectors runs each collector under its own limit and returns what they
-// read and what failed, by index. All run in one call of within, so that one
-// change of namespace serves them all; if one does not come back in time, it
-// and those behind it are given up and its thread is left to end by itself.
-func runCollectors(ctx context.Context, t tree, list []collector, within func(func() error) error) (*reading, map[int]error) {
-	results := make(chan result, len(list))
-	entered := make(chan error, 1)
-	go func() {
-		entered <- within(func() error {
-			for i, c := range list {
-				r := result{index: i, out: newReading()}
-				r.err = c.read(t, r.out)
-				results <- r
-			}
-			return nil
-		})
-	}()
-	return gather(ctx, list, results, entered)
-}
-
-// gather waits for the results of runCollectors.
-func gather(ctx context.Context, list []collector, results <-chan result, entered <-chan error) (*reading, map[int]error) {
-	out, failed := newReading(), map[int]error{}
-	giveUp := func(from int, err error) {
-		for i := from; i < len(list); i++ {
+// run is one call of within, for the collectors from an index on. It returns where
+// to go on.
+func (r *reader) run(ctx context.Context, from int, out *reading, failed map[int]error) (next int) {
+	giveUp := func(from int, err error) int {
+		for i := from; i < len(r.list); i++ {
 			failed[i] = err
 		}
+		return len(r.list)
 	}
-	for next := 0; next < len(list); next++ {
-		timer := time.NewTimer(list[next].limit)
+	if r.crossing.Load() > 0 {
+		return giveUp(from, errOutstanding)
+	}
+	c := r.start(from)
+	for i := from; i < len(r.list); {
+		timer := time.NewTimer(r.list[i].limit)
 		select {
-		case r := <-results:
-			timer.Stop()
-			out.merge(r.out)
-			if r.err != nil {
-				failed[r.index] = r.err
+		case got := <-c.results:
+			if got.err != nil {
+				failed[i] = got.err
 			}
-		case err := <-entered:
-			timer.Stop()
+			if got.out != nil {
+				out.merge(got.out)
+			}
+			i++
+		case err := <-c.left:
 			if err != nil {
-				giveUp(next, err)
-				return out, failed
+				return giveUp(i, err)
 			}
-			entered = nil // all results are waiting
-			next--
+			c.left = nil // all results are waiting
 		case <-ctx.Done():
-			timer.Stop()
-			giveUp(next, context.Cause(ctx))
-			return out, failed
+			c.abandoned.Store(true)
+			return giveUp(i, context.Cause(ctx))
 		case <-timer.C:
-			giveUp(next, fmt.Errorf("%w within %v", errTimeout, list[next].limit))
-			return out, failed
+			c.abandoned.Store(true)
+			failed[i] = fmt.Errorf("%w within %v", errTimeout, r.list[i].limit)
+			if !c.inside.Load() {
+				return giveUp(i, failed[i])
+			}
+			return i + 1
 		}
+		timer.Stop()
 	}
-	return out, failed
+	return c.leave(ctx, len(r.list))
+}
+
+// crossing is one call of within under way.
+type crossing struct {
+	results   chan result
+	left      chan error // within has returned
+	inside    atomic.Bool
+	abandoned atomic.Bool // nobody waits for what comes
+}
+
+// leave waits for the thread to come back from the namespace.
+func (c *crossing) leave(ctx context.Context, next int) int {
+	if c.left == nil {
+		return next
+	}
+	timer := time.NewTimer(defaultLimit)
+	defer timer.Stop()
+	select {
+	case <-c.left:
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	return next
+}
+
+func (r *reader) start(from int) *crossing {
+	c := &crossing{results: make(chan result, len(r.list)), left: make(chan error, 1)}
+	r.crossing.Add(1)
+	size := r.size
+	go func() {
+		err := r.within(func() error {
+			c.inside.Store(true)
+			r.crossing.Add(-1)
+			for i := from; i < len(r.list) && !c.abandoned.Load(); i++ {
+				c.results <- r.collect(i, size)
+				size = 0 // the first one's room serves all
+			}
+			r.crossing.Add(1)
+			return nil
+		})
+		r.crossing.Add(-1)
+		c.left <- err
+	}()
+	return c
+}
+
+// collect runs one collector, unless it has hung since an earlier reading.
+func (r *reader) collect(i, size int) result {
+	if !r.stuck[i].enter() {
+		return result{err: errOutstanding}
+	}
+	defer r.stuck[i].leave()
+	out := readingFor(size, r.tree.names)
+	err := r.list[i].read(r.tree, out)
+	return result{out, err}
+}
+
+// here runs a function on the calling thread, in the process's own namespace.
+func here(fn func() error) error { return fn() }
+
+// shared reads what all namespaces have in common; none of it is required.
+func (r *reader) shared(ctx context.Context) (facts.Shared, []facts.Gap) {
+	out, failed := r.read(ctx)
+	gaps, _ := judge(r.list, failed)
+	return facts.Shared{Counters: out.counters, Gauges: out.gauges}, gaps
 }
 
 // judge turns failures of collectors into gaps, and into an error where one is
@@ -178,29 +279,4 @@ func scoped(scope collectorScope) []collector {
 		}
 	}
 	return append(first, then...)
-}
-
-// bounded runs fn and waits for it no longer than the limit. A call that hangs
-// in the kernel is left to end by itself.
-func bounded[T any](ctx context.Context, limit time.Duration, fn func() (T, error)) (T, error) {
-	type outcome struct {
-		value T
-		err   error
-	}
-	done := make(chan outcome, 1)
-	go func() {
-		v, err := fn()
-		done <- outcome{v, err}
-	}()
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	var zero T
-	select {
-	case o := <-done:
-		return o.value, o.err
-	case <-ctx.Done():
-		return zero, context.Cause(ctx)
-	case <-timer.C:
-		return zero, fmt.Errorf("%w within %v", errTimeout, limit)
-	}
 }

@@ -16,8 +16,8 @@ import (
 var collectConntrack = collector{
 	source: facts.SourceConntrack, scope: perNamespace, limit: defaultLimit,
 	read: func(t tree, out *reading) error {
-		err := readNumber(t.sysctl("net/netfilter/nf_conntrack_count"), "conntrack.count", out)
-		statErr := readInto(t.net("stat/nf_conntrack"), func(b []byte) error {
+		err := readNumber(t, t.sysctl("net/netfilter/nf_conntrack_count"), "conntrack.count", out)
+		statErr := t.readInto(t.net("stat/nf_conntrack"), func(b []byte) error {
 			return parsePerCPU(b, "conntrack.", "entries", out)
 		})
 		return errors.Join(unlessAbsent(err), unlessAbsent(statErr))
@@ -29,7 +29,7 @@ var collectConntrack = collector{
 var collectConntrackMax = collector{
 	source: facts.SourceConntrack, scope: perHost, limit: defaultLimit,
 	read: func(t tree, out *reading) error {
-		return unlessAbsent(readNumber(t.sysctl("net/netfilter/nf_conntrack_max"), "conntrack.max", out))
+		return unlessAbsent(readNumber(t, t.sysctl("net/netfilter/nf_conntrack_max"), "conntrack.max", out))
 	},
 }
 
@@ -42,8 +42,8 @@ func unlessAbsent(err error) error {
 }
 
 // readNumber files the number that a file holds as a gauge.
-func readNumber(path, name string, out *reading) error {
-	return readInto(path, func(b []byte) error {
+func readNumber(t tree, path, name string, out *reading) error {
+	return t.readInto(path, func(b []byte) error {
 		v, err := strconv.ParseInt(string(bytes.TrimSpace(b)), 10, 64)
 		if err != nil {
 			return err

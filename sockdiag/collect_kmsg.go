@@ -77,9 +77,14 @@ func parseRecord(b []byte) (logRecord, error) {
 
 // logTail gathers the lines that matter.
 type logTail struct {
-	now   time.Duration // since boot
-	lines []facts.LogLine
-	bad   int
+	now  time.Duration // since boot
+	kept []keptLine
+	bad  int
+}
+
+type keptLine struct {
+	kind, text string
+	at         time.Duration // since boot
 }
 
 func (l *logTail) add(b []byte) {
@@ -88,18 +93,28 @@ func (l *logTail) add(b []byte) {
 		l.bad++
 		return
 	}
-	ago := l.now - r.at
-	if !r.fromKernel || ago > logHorizon {
+	if !r.fromKernel || l.now-r.at > logHorizon {
 		return
 	}
 	kind := logKind(r.text)
 	if kind == "" {
 		return
 	}
-	if len(l.lines) == logLinesMax {
-		l.lines = append(l.lines[:0], l.lines[1:]...)
+	if len(l.kept) == logLinesMax {
+		l.kept = append(l.kept[:0], l.kept[1:]...)
 	}
-	// The log's clock and ours differ by a little: a line cannot be younger
-	// than the moment it was read.
-	l.lines = append(l.lines, facts.LogLine{Kind: kind, AgoSeconds: max(ago, 0).Seconds(), Text: r.text})
+	l.kept = append(l.kept, keptLine{kind, r.text, r.at})
+}
+
+// lines returns those that still say something.
+func (l *logTail) lines() []facts.LogLine {
+	var out []facts.LogLine
+	for _, k := range l.kept {
+		// The log's clock and ours differ by a little: a line cannot be younger
+		// than the moment it was read.
+		if ago := max(l.now-k.at, 0); ago <= logHorizon {
+			out = append(out, facts.LogLine{Kind: k.kind, AgoSeconds: ago.Seconds(), Text: k.text})
+		}
+	}
+	return out
 }

@@ -83,7 +83,7 @@ func TestLogTail(t *testing.T) {
 		{Kind: "orphans", AgoSeconds: 1800, Text: "TCP: too many orphaned sockets"},
 		{Kind: "tcp-memory", AgoSeconds: 0, Text: "TCP: out of memory -- consider tuning tcp_mem"},
 	}
-	if diff := cmp.Diff(want, tail.lines); diff != "" {
+	if diff := cmp.Diff(want, tail.lines()); diff != "" {
 		t.Errorf("lines (-want +got):\n%s", diff)
 	}
 	if tail.bad != 1 {
@@ -97,10 +97,11 @@ func TestLogTailKeepsTheNewest(t *testing.T) {
 	for i := range 3 * logLinesMax {
 		tail.add(fmt.Appendf(nil, "6,1,%d,-;neighbor table overflow %d\n", i, i))
 	}
-	if len(tail.lines) != logLinesMax {
-		t.Fatalf("got %d lines, want %d", len(tail.lines), logLinesMax)
+	lines := tail.lines()
+	if len(lines) != logLinesMax {
+		t.Fatalf("got %d lines, want %d", len(lines), logLinesMax)
 	}
-	if last := tail.lines[logLinesMax-1].Text; !strings.HasSuffix(last, fmt.Sprint(3*logLinesMax-1)) {
+	if last := lines[logLinesMax-1].Text; !strings.HasSuffix(last, fmt.Sprint(3*logLinesMax-1)) {
 		t.Errorf("the last line is %q", last)
 	}
 }
@@ -111,7 +112,7 @@ func FuzzParseRecord(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		tail := logTail{now: time.Hour}
 		tail.add(b)
-		for _, l := range tail.lines {
+		for _, l := range tail.lines() {
 			if l.AgoSeconds < 0 || l.AgoSeconds > logHorizon.Seconds() || l.Kind == "" || strings.Contains(l.Text, "\n") {
 				t.Errorf("got %+v", l)
 			}

@@ -15,7 +15,7 @@ var collectNeighbour = collector{
 		var failed error
 		for file, prefix := range map[string]string{"arp_cache": "neighbour.arp.", "ndisc_cache": "neighbour.ndisc."} {
 			all := newReading()
-			err := readInto(t.net("stat/"+file), func(b []byte) error {
+			err := t.readInto(t.net("stat/"+file), func(b []byte) error {
 				return parsePerCPU(b, prefix, "entries", all)
 			})
 			out.putNeighbours(prefix, all)

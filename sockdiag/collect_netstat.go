@@ -12,7 +12,7 @@ import (
 var collectNetstat = collector{
 	source: facts.SourceNetstat, scope: perNamespace, limit: defaultLimit, required: true,
 	read: func(t tree, out *reading) error {
-		return readInto(t.net("netstat"), func(b []byte) error {
+		return t.readInto(t.net("netstat"), func(b []byte) error {
 			return parsePairs(b, wantedNetstat, out)
 		})
 	},
@@ -29,21 +29,21 @@ func wantedNetstat(group string) bool {
 func parsePairs(b []byte, wanted func(group string) bool, out *reading) error {
 	var failed error
 	for len(b) > 0 {
-		var names, values []byte
-		names, b = cutLine(b)
-		if len(bytes.TrimSpace(names)) == 0 {
+		var header, values []byte
+		header, b = cutLine(b)
+		if len(bytes.TrimSpace(header)) == 0 {
 			continue
 		}
 		values, b = cutLine(b)
-		if err := parsePair(names, values, wanted, out); err != nil && failed == nil {
+		if err := parsePair(header, values, wanted, out); err != nil && failed == nil {
 			failed = err
 		}
 	}
 	return failed
 }
 
-func parsePair(names, values []byte, wanted func(string) bool, out *reading) error {
-	group, names, ok := bytes.Cut(names, []byte(":"))
+func parsePair(header, values []byte, wanted func(string) bool, out *reading) error {
+	group, _, ok := bytes.Cut(header, []byte(":"))
 	again, values, okAgain := bytes.Cut(values, []byte(":"))
 	if !ok || !okAgain || !bytes.Equal(group, again) {
 		return fmt.Errorf("group %.20q is followed by %.20q, want its numbers", group, again)
@@ -51,18 +51,26 @@ func parsePair(names, values []byte, wanted func(string) bool, out *reading) err
 	if !wanted(string(group)) {
 		return nil
 	}
-	columns, numbers := bytes.Fields(names), bytes.Fields(values)
-	if len(columns) != len(numbers) {
-		return fmt.Errorf("group %.20q: %d names, %d numbers", group, len(columns), len(numbers))
+	columns := out.names.of(header)
+	if got := countFields(values); got != len(columns) {
+		return fmt.Errorf("group %.20q: %d names, %d numbers", group, len(columns), got)
 	}
 	var failed error
-	for i, column := range columns {
-		name := string(group) + "." + string(column)
-		if err := out.put(name, string(numbers[i])); err != nil && failed == nil {
+	i := 0
+	for number := range bytes.FieldsSeq(values) {
+		if err := out.put(columns[i], string(number)); err != nil && failed == nil {
 			failed = err
 		}
+		i++
 	}
 	return failed
+}
+
+func countFields(b []byte) (n int) {
+	for range bytes.FieldsSeq(b) {
+		n++
+	}
+	return n
 }
 
 // put files a number under its name: as a gauge where it is known to fall as

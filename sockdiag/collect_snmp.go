@@ -6,7 +6,7 @@ import "github.com/tcpdoctor/tcpdoctor/facts"
 var collectSNMP = collector{
 	source: facts.SourceSNMP, scope: perNamespace, limit: defaultLimit, required: true,
 	read: func(t tree, out *reading) error {
-		return readInto(t.net("snmp"), func(b []byte) error {
+		return t.readInto(t.net("snmp"), func(b []byte) error {
 			return parsePairs(b, wantedSNMP, out)
 		})
 	},

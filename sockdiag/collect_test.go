@@ -152,7 +152,7 @@ func TestCollectorsReadFiles(t *testing.T) {
 	})
 	run := func(scope collectorScope) *reading {
 		list := scoped(scope)
-		out, failed := runCollectors(t.Context(), tree{proc: root}, list, func(read func() error) error { return read() })
+		out, failed := newReader(tree{proc: root}, list, here).read(t.Context())
 		if gaps, err := judge(list, failed); err != nil || gaps != nil {
 			t.Errorf("got gaps %v and error %v, want none", gaps, err)
 		}
@@ -215,27 +215,55 @@ func TestCollectorsWithoutFiles(t *testing.T) {
 	}
 }
 
-// TestRunCollectorsGivesUp lets the second of three collectors hang.
-func TestRunCollectorsGivesUp(t *testing.T) {
+// TestReaderGivesUp lets the second of three collectors hang: the others are read
+// all the same, and nobody waits for it again until it comes back.
+func TestReaderGivesUp(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
-		defer close(hang)
-		list := []collector{
-			{source: "quick", limit: time.Second, read: func(_ tree, out *reading) error { out.gauges["a"] = 1; return nil }},
-			{source: "slow", limit: 3 * time.Second, read: func(tree, *reading) error { <-hang; return nil }},
-			{source: "behind", limit: time.Second, read: func(tree, *reading) error { return nil }},
+		put := func(name string) func(tree, *reading) error {
+			return func(_ tree, out *reading) error { out.gauges[name] = 1; return nil }
 		}
+		slow := func(_ tree, out *reading) error {
+			out.gauges["slow"] = 1
+			<-hang
+			return nil
+		}
+		list := []collector{
+			{source: "quick", limit: time.Second, read: put("quick")},
+			{source: "slow", limit: 3 * time.Second, read: slow},
+			{source: "behind", limit: time.Second, read: put("behind")},
+		}
+		entered := 0
+		r := newReader(tree{}, list, func(fn func() error) error {
+			entered++
+			return fn()
+		})
 		began := time.Now()
-		out, failed := runCollectors(t.Context(), tree{}, list, func(read func() error) error { return read() })
+		out, failed := r.read(t.Context())
 		if took := time.Since(began); took != 3*time.Second {
 			t.Errorf("gave up after %v, want 3s", took)
 		}
-		if out.gauges["a"] != 1 {
-			t.Error("what was read before is lost")
+		if want := (facts.Gauges{"quick": 1, "behind": 1}); !maps.Equal(out.gauges, want) {
+			t.Errorf("got %v, want %v", out.gauges, want)
 		}
-		if failed[0] != nil || !errors.Is(failed[1], errTimeout) || !errors.Is(failed[2], errTimeout) {
-			t.Errorf("got failures %v, want those of the last two", failed)
+		if len(failed) != 1 || !errors.Is(failed[1], errTimeout) || entered != 2 {
+			t.Errorf("got failures %v in %d threads, want that of the second and two", failed, entered)
+		}
+		for range 100 {
+			began = time.Now()
+			out, again := r.read(t.Context())
+			if took := time.Since(began); took != 0 || len(again) != 1 || !errors.Is(again[1], errOutstanding) || len(out.gauges) != 2 {
+				t.Fatalf("got %v and failures %v after %v, want it refused at once", out.gauges, again, took)
+			}
+		}
+		if n := r.outstanding(); n != 1 {
+			t.Errorf("got %d calls outstanding, want 1", n)
+		}
+		close(hang)
+		synctest.Wait()
+		if out, failed := r.read(t.Context()); len(failed) != 0 || len(out.gauges) != 3 || r.outstanding() != 0 {
+			t.Errorf("got %v and failures %v, want all once it has come back", out.gauges, failed)
 		}
 		if _, err := judge(list, failed); err != nil {
 			t.Errorf("got %v, want gaps only", err)
@@ -249,7 +277,7 @@ func TestRunCollectorsGivesUp(t *testing.T) {
 	})
 }
 
-func TestRunCollectorsEndsWithContext(t *testing.T) {
+func TestReaderEndsWithContext(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		hang := make(chan struct{})
@@ -257,18 +285,18 @@ func TestRunCollectorsEndsWithContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
 		list := []collector{{limit: time.Second, read: func(tree, *reading) error { <-hang; return nil }}}
-		_, failed := runCollectors(ctx, tree{}, list, func(read func() error) error { return read() })
+		_, failed := newReader(tree{}, list, here).read(ctx)
 		if !errors.Is(failed[0], context.DeadlineExceeded) {
 			t.Errorf("got %v, want that of the context", failed[0])
 		}
 	})
 }
 
-// TestRunCollectorsCannotEnter is a namespace that may not be entered.
-func TestRunCollectorsCannotEnter(t *testing.T) {
+// TestReaderCannotEnter is a namespace that may not be entered.
+func TestReaderCannotEnter(t *testing.T) {
 	t.Parallel()
 	list := []collector{{limit: time.Second}, {limit: time.Second}}
-	_, failed := runCollectors(t.Context(), tree{}, list, func(func() error) error { return fs.ErrPermission })
+	_, failed := newReader(tree{}, list, func(func() error) error { return fs.ErrPermission }).read(t.Context())
 	for i := range list {
 		if !errors.Is(failed[i], fs.ErrPermission) {
 			t.Errorf("collector %d: got %v, want %v", i, failed[i], fs.ErrPermission)

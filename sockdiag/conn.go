@@ -30,6 +30,7 @@ const bufferLen = 32 << 10
 // unread is discarded at the start of the next one.
 type Conn struct {
 	dump    dumper
+	lent    *buffers // nil: it has one of its own
 	walking sync.Mutex
 	walk    walk // guarded by walking
 }
@@ -43,6 +44,11 @@ var ErrUnusable = errors.New("sockdiag: connection unusable after an earlier fai
 
 func newConn(d dumper) *Conn {
 	return &Conn{dump: d, walk: walk{dump: d, buf: make([]byte, bufferLen)}}
+}
+
+// newLendingConn makes one that has a buffer only during a walk.
+func newLendingConn(d dumper, b *buffers) *Conn {
+	return &Conn{dump: d, lent: b, walk: walk{dump: d}}
 }
 
 // Close ends the conversation. It must not be called during a walk.
@@ -63,6 +69,13 @@ func (c *Conn) Sockets(ctx context.Context, r Request) iter.Seq2[*facts.Socket, 
 			return
 		}
 		defer c.walking.Unlock()
+		if c.lent != nil {
+			c.walk.buf = c.lent.take()
+			defer func() {
+				c.lent.give(c.walk.buf)
+				c.walk.buf = nil
+			}()
+		}
 		more := true
 		err := c.walk.run(ctx, r, func(s *facts.Socket) bool {
 			more = yield(s, nil)

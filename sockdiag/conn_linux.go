@@ -16,6 +16,14 @@ import (
 // connection then belongs to it for life and may be used from any goroutine.
 // No privilege is needed; only [facts.Socket.Mark] takes CAP_NET_ADMIN.
 func Dial() (*Conn, error) {
+	d, err := dialKernel()
+	if err != nil {
+		return nil, err
+	}
+	return newConn(d), nil
+}
+
+func dialKernel() (*netlinkDumper, error) {
 	// A socket of the netlink library would sit in the runtime's poller, where
 	// every piece of a dump wakes a thread that finds nothing to do: twice the
 	// context switches of the kernel's own work.
@@ -23,7 +31,7 @@ func Dial() (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sockdiag: dial: %w", classify(os.NewSyscallError("socket", err)))
 	}
-	return newConn(&netlinkDumper{fd: fd}), nil
+	return &netlinkDumper{fd: fd}, nil
 }
 
 // netlinkDumper asks a running kernel.

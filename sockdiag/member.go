@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"time"
 
@@ -12,15 +11,16 @@ import (
 )
 
 // source is where what a window holds about one namespace comes from: a running
-// kernel, or a test.
+// kernel, or a test. A call that does not come back is given up by the source
+// itself, and refused until it does.
 type source interface {
 	// open gets ready and returns the settings of the namespace. An error that
 	// comes with settings is a gap in them.
 	open(ctx context.Context) (map[string]string, error)
-	// listeners is one cheap poll.
-	listeners(ctx context.Context) iter.Seq2[*facts.Socket, error]
-	// sockets is one walk over everything.
-	sockets(ctx context.Context) iter.Seq2[*facts.Socket, error]
+	// poll is one cheap look at the listeners.
+	poll(ctx context.Context) ([]facts.Listener, error)
+	// census is one walk over everything.
+	census(ctx context.Context, o facts.ReduceOptions) (facts.Census, error)
 	// counters reads them, with what could not be read by source. An error
 	// means that a reading without which nothing can be judged is missing.
 	counters(ctx context.Context) (*reading, []facts.Gap, error)
@@ -34,6 +34,7 @@ type member struct {
 	// failed is why the namespace cannot be judged.
 	failed *UnreadableError
 
+	listeners   []facts.Listener // of the last poll
 	watches     watches
 	options     facts.ReduceOptions
 	polls       int
@@ -78,15 +79,17 @@ func (m *member) poll(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
 	m.polls++
+	found, err := m.src.poll(ctx)
+	if err != nil {
+		m.pollsFailed++
+		m.pollFailure = err
+		return
+	}
+	m.listeners = found
 	m.watches.begin()
-	for s, err := range m.src.listeners(ctx) {
-		if err != nil {
-			m.pollsFailed++
-			m.pollFailure = err
-			return
-		}
-		m.options.Listening.Add(s.Local.Port())
-		m.watches.seeSocket(s)
+	for i := range found {
+		m.options.Listening.Add(found[i].Local.Port())
+		m.watches.see(&found[i])
 	}
 }
 
@@ -97,18 +100,24 @@ const pollTimeout = time.Second
 // ports are listened on.
 func (m *member) walk(ctx context.Context, phase Phase, into *facts.Snapshot) {
 	m.poll(ctx)
-	census, err := facts.Reduce(m.src.sockets(ctx), m.options)
+	census, err := m.src.census(ctx, m.options)
 	into.Census = census
 	m.watches.seeCensus(&into.Census)
 	switch {
 	case err == nil:
-	case errors.Is(context.Cause(ctx), errDeadline):
-		m.gap(facts.SourceSockets, "the walk at the %s was cut short by the deadline after %d sockets; totals are lower bounds", phase, census.Sockets)
-	case census.Sockets == 0:
+	case census.Sockets == 0 && !errors.Is(context.Cause(ctx), errDeadline):
 		m.fail(facts.SourceSockets, err)
 	default:
-		m.gap(facts.SourceSockets, "the walk at the %s broke off after %d sockets: %v", phase, census.Sockets, err)
+		m.gap(facts.SourceSockets, "the walk at the %s %s", phase, brokenOff(ctx, census.Sockets, err))
 	}
+}
+
+// brokenOff says why a walk did not come to its end.
+func brokenOff(ctx context.Context, sockets uint64, err error) string {
+	if errors.Is(context.Cause(ctx), errDeadline) {
+		return fmt.Sprintf("was cut short by the deadline after %d sockets; totals are lower bounds", sockets)
+	}
+	return fmt.Sprintf("broke off after %d sockets: %v", sockets, err)
 }
 
 // read takes the counters into a snapshot, at the given time since the start of

@@ -11,31 +11,36 @@ import (
 const maxFile = 4 << 20
 
 // readInto hands the content of a small file to parse and says which file it
-// was when that fails.
-func readInto(path string, parse func([]byte) error) error {
-	b, err := readSmall(path)
-	if err != nil {
-		return err
+// was when that fails. What parse gets is overwritten by the next file.
+func (t tree) readInto(path string, parse func([]byte) error) error {
+	buf := t.files.take()
+	b, err := appendFile(buf[:0], path)
+	if err == nil {
+		if err = parse(b); err != nil {
+			err = fmt.Errorf("%s: %w", path, err)
+		}
 	}
-	if err := parse(b); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
+	t.files.give(b)
+	return err
 }
 
-// readSmall reads a file whose size the kernel does not tell beforehand, with
-// few system calls: some of these files are made afresh by each.
+// readSmall reads a file whose size the kernel does not tell beforehand.
 func readSmall(path string) ([]byte, error) {
+	return appendFile(make([]byte, 0, fileBufferLen), path)
+}
+
+// appendFile appends a file to b, with few system calls: some of these files are
+// made afresh by each. It returns b in any case, grown where it had to be.
+func appendFile(b []byte, path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return b, err
 	}
 	defer f.Close()
-	b := make([]byte, 0, 16<<10)
 	for {
 		if len(b) == cap(b) {
 			if len(b) >= maxFile {
-				return nil, fmt.Errorf("%s: longer than %d bytes", path, maxFile)
+				return b, fmt.Errorf("%s: longer than %d bytes", path, maxFile)
 			}
 			b = append(b, make([]byte, len(b))...)[:len(b)]
 		}
@@ -45,7 +50,7 @@ func readSmall(path string) ([]byte, error) {
 			return b, nil
 		}
 		if err != nil {
-			return nil, err
+			return b, err
 		}
 	}
 }

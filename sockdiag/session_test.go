@@ -58,19 +58,19 @@ func (f *fakeSource) listener() *facts.Socket {
 	return s
 }
 
-func (f *fakeSource) listeners(ctx context.Context) iter.Seq2[*facts.Socket, error] {
-	return func(yield func(*facts.Socket, error) bool) {
-		f.polls++
-		if !sleepUntil(ctx, time.Now().Add(f.pollTakes)) {
-			yield(nil, context.Cause(ctx))
-			return
-		}
-		if f.pollErr != nil {
-			yield(nil, f.pollErr)
-			return
-		}
-		yield(f.listener(), nil)
+func (f *fakeSource) poll(ctx context.Context) ([]facts.Listener, error) {
+	f.polls++
+	if !sleepUntil(ctx, time.Now().Add(f.pollTakes)) {
+		return nil, context.Cause(ctx)
 	}
+	if f.pollErr != nil {
+		return nil, f.pollErr
+	}
+	return []facts.Listener{facts.ListenerOf(f.listener())}, nil
+}
+
+func (f *fakeSource) census(ctx context.Context, o facts.ReduceOptions) (facts.Census, error) {
+	return facts.Reduce(f.sockets(ctx), o)
 }
 
 func (f *fakeSource) sockets(ctx context.Context) iter.Seq2[*facts.Socket, error] {

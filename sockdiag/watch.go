@@ -27,20 +27,35 @@ func (w *watches) begin() {
 	}
 }
 
+// next begins another window: listeners that the last poll did not see are
+// forgotten, the others go on with the drops they had.
+func (w *watches) next() {
+	for cookie, e := range w.byCookie {
+		if e.lastPoll != w.poll {
+			delete(w.byCookie, cookie)
+			continue
+		}
+		*e = watched{Watch: facts.Watch{Cookie: cookie, FirstDrops: e.LastDrops}, lastPoll: e.lastPoll}
+	}
+}
+
 // see notes one listener of the poll under way. The queue holds limit + 1
 // connections before the kernel drops.
-func (w *watches) see(cookie uint64, queue, limit uint32, drops facts.Opt[uint32]) {
-	e := w.byCookie[cookie]
+func (w *watches) see(l *facts.Listener) {
+	e := w.byCookie[l.Cookie]
 	if e == nil {
-		e = &watched{Watch: facts.Watch{Cookie: cookie, LowWater: queue, FirstDrops: drops}}
-		w.byCookie[cookie] = e
+		e = &watched{Watch: facts.Watch{Cookie: l.Cookie, FirstDrops: l.Drops}}
+		w.byCookie[l.Cookie] = e
 	}
 	if e.lastPoll == w.poll {
 		return
 	}
 	e.lastPoll = w.poll
+	if e.Polls == 0 {
+		e.LowWater = l.Queue
+	}
 	e.Polls++
-	e.FullAtEnd = queue > limit
+	e.FullAtEnd = l.Queue > l.Limit
 	switch {
 	case e.FullAtEnd:
 		e.Full++
@@ -48,32 +63,22 @@ func (w *watches) see(cookie uint64, queue, limit uint32, drops facts.Opt[uint32
 			e.Spells++
 		}
 		e.inSpell = true
-	case queue <= limit/2:
+	case l.Queue <= l.Limit/2:
 		e.inSpell = false
 	}
-	e.HighWater = max(e.HighWater, queue)
-	e.LowWater = min(e.LowWater, queue)
-	e.SumQueue += uint64(queue)
-	if drops.Known() {
-		e.LastDrops = drops
+	e.HighWater = max(e.HighWater, l.Queue)
+	e.LowWater = min(e.LowWater, l.Queue)
+	e.SumQueue += uint64(l.Queue)
+	if l.Drops.Known() {
+		e.LastDrops = l.Drops
 	}
-}
-
-// seeSocket notes a listener as a poll yields it.
-func (w *watches) seeSocket(s *facts.Socket) {
-	var drops facts.Opt[uint32]
-	if s.Mem.Known {
-		drops = facts.Some(s.Mem.Drops)
-	}
-	w.see(s.Cookie, s.RecvQueue, s.SendQueue, drops)
 }
 
 // seeCensus notes the listeners of a walk, which counts as a poll.
 func (w *watches) seeCensus(c *facts.Census) {
 	w.begin()
 	for i := range c.Listeners {
-		l := &c.Listeners[i]
-		w.see(l.Cookie, l.Queue, l.Limit, l.Drops)
+		w.see(&c.Listeners[i])
 	}
 }
 
@@ -81,7 +86,9 @@ func (w *watches) seeCensus(c *facts.Census) {
 func (w *watches) list() []facts.Watch {
 	out := make([]facts.Watch, 0, len(w.byCookie))
 	for _, e := range w.byCookie {
-		out = append(out, e.Watch)
+		if e.Polls > 0 {
+			out = append(out, e.Watch)
+		}
 	}
 	slices.SortFunc(out, func(a, b facts.Watch) int { return cmp.Compare(a.Cookie, b.Cookie) })
 	return out

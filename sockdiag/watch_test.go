@@ -12,10 +12,7 @@ func TestWatches(t *testing.T) {
 	t.Parallel()
 	var w watches
 	socket := func(cookie uint64, queue, limit, drops uint32) {
-		w.seeSocket(&facts.Socket{
-			Cookie: cookie, State: facts.Listen, RecvQueue: queue, SendQueue: limit,
-			Mem: facts.SockMem{Drops: drops, Known: true},
-		})
+		w.see(&facts.Listener{Cookie: cookie, Queue: queue, Limit: limit, Drops: facts.Some(drops)})
 	}
 	w.begin()
 	socket(2, 0, 0, 7)
@@ -56,11 +53,40 @@ func TestWatchSpells(t *testing.T) {
 			var w watches
 			for _, q := range tt.queues {
 				w.begin()
-				w.see(1, q, 8, facts.Opt[uint32]{})
+				w.see(&facts.Listener{Cookie: 1, Queue: q, Limit: 8})
 			}
 			if got := w.list()[0].Spells; got != tt.want {
 				t.Errorf("got %d spells, want %d", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestWatchesNext begins another window: what goes on keeps its drops, what has
+// gone is forgotten.
+func TestWatchesNext(t *testing.T) {
+	t.Parallel()
+	var w watches
+	see := func(cookie uint64, queue, drops uint32) {
+		w.see(&facts.Listener{Cookie: cookie, Queue: queue, Limit: 4, Drops: facts.Some(drops)})
+	}
+	w.begin()
+	see(1, 9, 3)
+	see(2, 0, 0)
+	w.begin()
+	see(1, 9, 5)
+	w.next()
+	if got := w.list(); len(got) != 0 || len(w.byCookie) != 1 {
+		t.Errorf("got %v of %d listeners, want nothing yet and one to go on", got, len(w.byCookie))
+	}
+	w.begin()
+	see(1, 2, 6)
+	see(3, 0, 9)
+	want := []facts.Watch{
+		{Cookie: 1, Polls: 1, HighWater: 2, LowWater: 2, SumQueue: 2, FirstDrops: facts.Some[uint32](5), LastDrops: facts.Some[uint32](6)},
+		{Cookie: 3, Polls: 1, FirstDrops: facts.Some[uint32](9), LastDrops: facts.Some[uint32](9)},
+	}
+	if diff := cmp.Diff(want, w.list(), cmp.AllowUnexported(facts.Opt[uint32]{})); diff != "" {
+		t.Errorf("watches (-want +got):\n%s", diff)
 	}
 }

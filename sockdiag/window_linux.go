@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"os"
 	"runtime"
-	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -96,19 +94,12 @@ func newSession(ctx context.Context, t tree, dir *sysctl.Dir, o Options, began t
 		s.gap(facts.SourceBoundPorts, "this kernel does not show sockets that are bound without being connected (6.8 and later do)")
 	}
 	for _, h := range o.Namespaces {
-		m := &member{src: &liveSource{handle: h, tree: t, dir: dir, keys: namespaceKeys}}
-		m.window.Namespace = facts.Namespace{
-			Cookie: h.ID().Cookie, Inode: h.ID().Inode, Name: h.Name(), PIDs: slices.Clone(h.PIDs()), Self: h.IsSelf(),
-		}
+		m := &member{src: newLiveSource(h, t, dir, namespaceKeys, nil)}
+		m.window.Namespace = namespaceOf(h)
 		m.options.ShowsBound = shows
 		s.members = append(s.members, m)
 	}
-	list := scoped(perHost)
-	s.shared = func(ctx context.Context) (facts.Shared, []facts.Gap) {
-		r, failed := runCollectors(ctx, t, list, func(read func() error) error { return read() })
-		gaps, _ := judge(list, failed) // none of them is required
-		return facts.Shared{Counters: r.counters, Gauges: r.gauges}, gaps
-	}
+	s.shared = newReader(t, scoped(perHost), here).shared
 	s.atEnd = func(ctx context.Context) { s.readOnce(ctx, t, dir, hostKeys) }
 	return s
 }
@@ -178,83 +169,6 @@ func (s *session) addMembers(t tree, n *facts.NamespaceWindow) {
 		n.Gaps = append(n.Gaps, facts.Gap{
 			Source: facts.SourceNamespaces, Reason: "every process that was seen in this namespace at first has left it during the window",
 		})
-	}
-}
-
-// settingsLimit bounds the reading of some fifty small files.
-const settingsLimit = time.Second
-
-// liveSource is a namespace of the running kernel.
-type liveSource struct {
-	handle *netns.Handle
-	tree   tree
-	dir    *sysctl.Dir
-	keys   []sysctl.Key
-	polled *Conn
-}
-
-// opened is what open brings back from inside the namespace.
-type opened struct {
-	conn     *Conn
-	settings map[string]string
-	partial  error
-}
-
-func (l *liveSource) open(ctx context.Context) (map[string]string, error) {
-	o, err := bounded(ctx, settingsLimit, func() (o opened, err error) {
-		err = l.handle.Do(func() error {
-			var err error
-			if o.conn, err = Dial(); err != nil {
-				return err
-			}
-			o.settings, o.partial = readSettings(l.dir, l.keys)
-			return nil
-		})
-		return o, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	l.polled = o.conn
-	return o.settings, o.partial
-}
-
-func (l *liveSource) listeners(ctx context.Context) iter.Seq2[*facts.Socket, error] {
-	return l.polled.Listeners(ctx)
-}
-
-// sockets walks over a connection of its own, so that a walk cut short leaves
-// nothing behind for the next poll.
-func (l *liveSource) sockets(ctx context.Context) iter.Seq2[*facts.Socket, error] {
-	return func(yield func(*facts.Socket, error) bool) {
-		conn, err := l.dial()
-		if err != nil {
-			yield(nil, err)
-			return
-		}
-		defer conn.Close()
-		conn.Sockets(ctx, Request{Attributes: Info | Memory | Congestion})(yield)
-	}
-}
-
-func (l *liveSource) dial() (conn *Conn, err error) {
-	err = l.handle.Do(func() error {
-		conn, err = Dial()
-		return err
-	})
-	return conn, err
-}
-
-func (l *liveSource) counters(ctx context.Context) (*reading, []facts.Gap, error) {
-	list := scoped(perNamespace)
-	r, failed := runCollectors(ctx, l.tree, list, l.handle.Do)
-	gaps, err := judge(list, failed)
-	return r, gaps, err
-}
-
-func (l *liveSource) close() {
-	if l.polled != nil {
-		_ = l.polled.Close()
 	}
 }
 
