@@ -61,6 +61,15 @@ func (t *Tracker) Incidents() []Incident {
 	return out
 }
 
+// SetRecording says what the flight recording of an incident is called.
+func (t *Tracker) SetRecording(uid, name string) {
+	for i := range t.memory.Records {
+		if r := &t.memory.Records[i]; r.UID == uid {
+			r.Recording = name
+		}
+	}
+}
+
 // Active returns the alerts that fire, with the newest figures: for receivers
 // that must be told again and again.
 func (t *Tracker) Active() []Alert {

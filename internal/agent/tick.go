@@ -1,0 +1,203 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tcpdoctor/tcpdoctor/facts"
+	"github.com/tcpdoctor/tcpdoctor/internal/history"
+	"github.com/tcpdoctor/tcpdoctor/internal/incident"
+	"github.com/tcpdoctor/tcpdoctor/internal/report"
+)
+
+// tick looks once, judges, remembers, and has people told.
+func (a *Agent) tick(ctx context.Context) {
+	began := time.Now()
+	s := &a.snapshot
+	if err := a.o.Source.Refresh(ctx); err != nil && ctx.Err() == nil {
+		a.log.Warn("which namespaces there are cannot be told", "error", err)
+	}
+	w, err := a.o.Source.Tick(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		// Nothing was seen, so nothing is concluded: incidents stay as they are.
+		a.log.Error("this host cannot be looked at", "error", err)
+		a.publish(nil)
+		return
+	}
+	light := a.judge.ask(w)
+	v, walked := a.walk(ctx, w, light)
+	s.Cost.Collect = time.Since(began)
+	s.Cost.Rules = v.took
+	s.View, a.walked = v.view, walked
+	a.tellGaps(v.view.Window)
+	a.remember(v)
+	s.Ready = true
+	s.Pace.Ticks++
+	if said := a.pace.ticked(a.spent()); said != "" {
+		a.log.Warn(said)
+		s.Pace.Widened = said
+	}
+	if a.pace.interval == a.pace.wanted {
+		s.Pace.Widened = ""
+	}
+	a.publish(&v)
+}
+
+// walk completes the window with a walk where one is due or called for and can
+// be paid; otherwise the light verdict stands.
+func (a *Agent) walk(ctx context.Context, w facts.Window, light verdict) (verdict, bool) {
+	why := a.judge.calls(light)
+	if !a.pace.mayWalk(time.Now(), why != "") {
+		return light, false
+	}
+	before := processorTime()
+	if err := a.o.Source.Walk(ctx, &w); err != nil {
+		if ctx.Err() == nil {
+			a.log.Warn("the sockets could not be walked over", "error", err)
+		}
+		return light, false
+	}
+	cost := processorTime() - before
+	a.cpu += cost // so that it does not count as the tick's
+	a.pace.walked(time.Now(), cost)
+	a.snapshot.Pace.Walks++
+	a.snapshot.LastWalk = w.Started.Add(time.Duration(w.Seconds * float64(time.Second)))
+	if why == "" {
+		why = "it was due"
+	}
+	a.log.Debug("walked over all sockets", "because", why, "sockets", w.Cost.Sockets, "cpu", cost)
+	return a.judge.ask(w), true
+}
+
+// spent is the processor time used since it was last asked, without walks.
+func (a *Agent) spent() time.Duration {
+	now := processorTime()
+	d := now - a.cpu
+	a.cpu = now
+	return max(d, 0)
+}
+
+// remember adds a verdict to what is known, keeps that, and has people told.
+func (a *Agent) remember(v verdict) {
+	at := a.o.Clock()
+	changed, alerts := a.judge.observe(at, v)
+	a.record(*v.view.Window, changed)
+	a.logIncidents(changed)
+	t := history.Tick{At: at.Wall, Incidents: changed, Alerts: alerts}
+	state, err := a.judge.keep()
+	if err != nil {
+		a.log.Error("what is known cannot be kept", "error", err)
+	}
+	t.State = state
+	if err := a.o.Store.Commit(t); err != nil {
+		a.snapshot.Store.Errors++
+		if a.snapshot.Store.Problem != err.Error() {
+			a.log.Error("the history could not be written; it is kept in memory until it can", "error", err)
+		}
+		a.snapshot.Store.Problem = err.Error()
+	} else if a.snapshot.Store.Problem != "" {
+		a.log.Info("the history is written again")
+		a.snapshot.Store.Problem = ""
+	}
+	if a.o.Outbox != nil {
+		a.o.Outbox.SetActive(a.judge.tracker.Active())
+		if len(alerts) > 0 {
+			a.o.Outbox.Wake()
+		}
+	}
+}
+
+// record keeps the window, and writes what was kept when an incident opens.
+func (a *Agent) record(w facts.Window, changed []incident.Incident) {
+	if a.o.Recorder == nil {
+		return
+	}
+	if err := a.o.Recorder.Add(w); err != nil {
+		a.log.Warn("a window could not be kept", "error", err)
+		return
+	}
+	for i := range changed {
+		c := &changed[i]
+		if c.State != incident.Open || c.Recording != "" || !c.Opened.Equal(c.LastSeen) {
+			continue
+		}
+		name, err := a.o.Recorder.Write(c.UID)
+		if err != nil {
+			a.log.Warn("what was seen when an incident opened could not be written", "incident", c.UID, "error", err)
+			continue
+		}
+		c.Recording = name
+		a.judge.tracker.SetRecording(c.UID, name)
+	}
+}
+
+// logIncidents writes a line for what began and what ended.
+func (a *Agent) logIncidents(changed []incident.Incident) {
+	for i := range changed {
+		c := &changed[i]
+		switch {
+		case c.State == incident.Ended:
+			a.log.Info("ended", "id", c.Key.ID, "subject", c.Subject, "netns", c.Netns, "lasted", c.EndedAt.Sub(c.Since).Round(time.Second), "incident", c.UID)
+		case c.State == incident.Open && c.Opened.Equal(c.LastSeen):
+			a.log.Warn(c.Finding.Summary, "id", c.Key.ID, "severity", string(c.Severity), "netns", c.Netns, "incident", c.UID)
+		}
+	}
+}
+
+// tellGaps logs what cannot be looked at once, not at every tick.
+func (a *Agent) tellGaps(w *facts.Window) {
+	now := make(map[facts.Gap]bool)
+	all := w.Gaps
+	for i := range w.Namespaces {
+		all = append(all[:len(all):len(all)], w.Namespaces[i].Gaps...)
+	}
+	for _, g := range all {
+		if g.Source == facts.SourceSockets && !a.walked {
+			continue // it was not its turn
+		}
+		now[g] = true
+		if !a.gaps[g] {
+			a.log.Info("cannot look", "source", string(g.Source), "reason", g.Reason)
+		}
+	}
+	if a.walked || a.gaps == nil {
+		a.gaps = now
+	}
+}
+
+// publish shows what is known; v is nil where nothing could be seen.
+func (a *Agent) publish(v *verdict) {
+	s := &a.snapshot
+	if v != nil {
+		w := v.view.Window
+		s.LastTick = w.Started.Add(time.Duration(w.Seconds * float64(time.Second)))
+		if a.walked || s.Report == nil {
+			// Between two walks most rules cannot judge: the last report that
+			// says something stands, with the time it is from.
+			s.Report = report.New(v.view, v.result, a.o.Version)
+		}
+	}
+	s.Incidents = a.judge.tracker.Incidents()
+	s.Pace.Interval, s.Pace.WalkInterval = a.pace.interval, a.pace.walkEvery()
+	s.Pace.BudgetCores = a.pace.budget
+	s.Pace.UsedCores = a.pace.load(time.Now()) / budgetWindow.Seconds()
+	if a.o.Publish != nil {
+		a.o.Publish(*s)
+	}
+	a.alive(a.status())
+}
+
+// status is the agent in one line.
+func (a *Agent) status() string {
+	open := 0
+	for _, i := range a.snapshot.Incidents {
+		if i.State == incident.Open {
+			open++
+		}
+	}
+	return fmt.Sprintf("%d open, looking every %v, walking every %v", open, a.pace.interval, a.pace.walkEvery().Round(time.Second))
+}
