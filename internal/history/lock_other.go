@@ -1,0 +1,14 @@
+//go:build !linux
+
+package history
+
+import (
+	"errors"
+	"fmt"
+	"os"
+)
+
+// acquire is not needed where the agent does not run.
+func acquire(path string) (*os.File, error) {
+	return nil, fmt.Errorf("lock %s: %w on this platform", path, errors.ErrUnsupported)
+}
