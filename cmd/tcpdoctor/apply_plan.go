@@ -30,7 +30,8 @@ type applyRequest struct {
 
 // applyLeft is a parameter that is left out, and why.
 type applyLeft struct {
-	key sysctl.Key
+	key   sysctl.Key
+	field string
 	// wanted is what would have been asked for, source who would have asked.
 	wanted, source string
 	why            string
@@ -63,7 +64,11 @@ func (p *applyPlan) writesFile() bool {
 
 // plan reads the namespace and says what is to be done to meet a request.
 func (s *applySite) plan(r applyRequest) (*applyPlan, error) {
-	st, err := s.target.State(r.wants)
+	looked := slices.Clone(r.wants)
+	for _, l := range r.left {
+		looked = append(looked, sysctl.Want{Key: l.key}) // to show what it has
+	}
+	st, err := s.target.State(looked)
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +230,7 @@ func (p *applyPlan) list(conf sysctl.Conf) []applyRow {
 		add(c.Key, applyRow{Field: c.Field, Source: reasons(c.Wants...), Action: actionRefused, Reason: c.String()})
 	}
 	for _, l := range p.request.left {
-		add(l.key, applyRow{Desired: l.wanted, Source: l.source, Action: actionLeft, Reason: l.why})
+		add(l.key, applyRow{Field: l.field, Desired: l.wanted, Source: l.source, Action: actionLeft, Reason: l.why})
 	}
 	return out
 }

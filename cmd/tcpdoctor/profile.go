@@ -212,7 +212,7 @@ func asWants(keys []sysctl.Key) []sysctl.Want {
 func leftOf(name string, skipped []profiles.Skipped) []applyLeft {
 	var out []applyLeft
 	for _, s := range skipped {
-		out = append(out, applyLeft{key: s.Key, wanted: s.Wanted, source: "profile " + name, why: s.Slot.String() + ": " + s.Text})
+		out = append(out, applyLeft{key: s.Key, field: s.Field, wanted: s.Wanted, source: "profile " + name, why: s.Slot.String() + ": " + s.Text})
 	}
 	return out
 }
