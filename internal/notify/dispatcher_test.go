@@ -306,7 +306,7 @@ func (m *moody) mood() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.calls++
-	if m.calls%4 != 0 {
+	if m.calls%5 != 0 && m.calls%7 != 0 {
 		return errors.New("no space left on device")
 	}
 	return nil

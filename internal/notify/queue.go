@@ -2,7 +2,7 @@ package notify
 
 import "github.com/tcpdoctor/tcpdoctor/internal/incident"
 
-// Entry is one message in a queue. Seq grows along the queue.
+// Entry is one message in a queue. Seq grows along the queue, from 1.
 type Entry struct {
 	Seq   uint64
 	Alert incident.Alert

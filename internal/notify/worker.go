@@ -35,6 +35,9 @@ type worker struct {
 	news     chan struct{} // holds one token while there may be something new
 	back     *backoff.ExponentialBackOff
 	failing  bool
+	// settled is the message that is settled although the queue still has it,
+	// as it could not be taken off; 0 for none.
+	settled uint64
 }
 
 func newWorker(r Receiver, q Queue, keep filter, c *current, t *tally, log *slog.Logger) *worker {
@@ -66,6 +69,9 @@ func (w *worker) run(ctx context.Context) {
 		case err != nil:
 			w.failed(fmt.Errorf("notify: queue: %w", err))
 			w.pause(ctx, w.back.NextBackOff())
+		case ok && e.Seq == w.settled:
+			w.pause(ctx, w.back.NextBackOff())
+			w.done(e)
 		case ok:
 			w.deliver(ctx, e)
 		default:
@@ -85,13 +91,13 @@ func (w *worker) run(ctx context.Context) {
 func (w *worker) deliver(ctx context.Context, e Entry) {
 	for tries := 0; ctx.Err() == nil; {
 		if w.needless(e.Alert) {
-			w.done(ctx, e)
+			w.done(e)
 			return
 		}
 		err := w.attempt(ctx, e.Alert)
 		if err == nil || errors.Is(err, errNotNeeded) {
 			w.worked(err == nil)
-			w.done(ctx, e)
+			w.done(e)
 			return
 		}
 		if ctx.Err() != nil {
@@ -146,17 +152,16 @@ func graced(ctx context.Context) (sending context.Context, cancel context.Cancel
 	return sending, func() { stop(); end() }
 }
 
-// done takes a message off the queue. It does not return before that succeeded,
-// so that a queue which fails for a while has nothing sent twice.
-func (w *worker) done(ctx context.Context, e Entry) {
-	for {
-		err := w.queue.Done(w.receiver.Name(), e.Seq)
-		if err == nil || ctx.Err() != nil {
-			return
-		}
+// done takes a message off the queue. A queue that cannot, and offers it once
+// more, has it taken off again, not sent again; one that goes on with the next
+// message is not waited for.
+func (w *worker) done(e Entry) {
+	w.settled = e.Seq
+	if err := w.queue.Done(w.receiver.Name(), e.Seq); err != nil {
 		w.failed(fmt.Errorf("notify: queue: %w", err))
-		w.pause(ctx, w.back.NextBackOff())
+		return
 	}
+	w.settled = 0
 }
 
 // giveUp takes a message off the queue that the receiver would not have.
@@ -165,7 +170,7 @@ func (w *worker) giveUp(ctx context.Context, e Entry, tries int, err error) {
 	w.log.WarnContext(ctx, "message given up", "uid", e.Alert.UID, "status", e.Alert.Status,
 		"subject", e.Alert.Labels["subject"], "tries", tries, "error", err)
 	w.back.Reset() // the next one may please it
-	w.done(ctx, e)
+	w.done(e)
 }
 
 func (w *worker) worked(sent bool) {
