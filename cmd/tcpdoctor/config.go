@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
+
+	"github.com/tcpdoctor/tcpdoctor/internal/notify"
 )
 
 // configFile is where settings are read from unless told otherwise; it may be
@@ -30,6 +32,15 @@ type settings struct {
 	Root        string `mapstructure:"root"`
 	// Thresholds are the figures at which rules speak, by rule and name.
 	Thresholds map[string]map[string]float64 `mapstructure:"thresholds"`
+
+	Agent     agentSettings `mapstructure:"agent"`
+	Alerts    alertSettings `mapstructure:"alerts"`
+	Receivers notify.Config `mapstructure:"receivers"`
+}
+
+// defaultSettings are those where nothing was set. Flags have their own.
+func defaultSettings() settings {
+	return settings{Agent: defaultAgentSettings(), Alerts: defaultAlertSettings()}
 }
 
 // settingsError is everything that is wrong with the settings.

@@ -21,6 +21,7 @@ func settingKeys() []string {
 		for _, t := range r.Thresholds {
 			keys = append(keys, "thresholds."+r.ID+"."+t.Name)
 		}
+		keys = append(keys, keysOf("alerts.rules."+r.ID, reflect.TypeFor[alertTimes]())...)
 	}
 	slices.Sort(keys)
 	return keys
@@ -118,6 +119,7 @@ func sameKey(found, known string) bool {
 // decodeSettings turns values into settings, and tells everything that does not
 // fit.
 func decodeSettings(values map[string]any) (s settings, problems []string) {
+	s = defaultSettings()
 	d, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{
 		Result:           &s,
 		WeaklyTypedInput: true, // the environment holds text only
@@ -135,26 +137,22 @@ func decodeSettings(values map[string]any) (s settings, problems []string) {
 	return s, problems
 }
 
-// decodingProblems takes apart what mapstructure found.
+// decodingProblems takes apart what mapstructure found: errors that hold others,
+// down to one for each key.
 func decodingProblems(err error) []string {
-	if several, ok := err.(interface{ WrappedErrors() []error }); ok { //nolint:errorlint // asked of this very error, then of each one below
-		return flatten(several.WrappedErrors())
-	}
-	if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // as above
-		return flatten(several.Unwrap())
-	}
-	if one, ok := err.(*mapstructure.DecodeError); ok { //nolint:errorlint // as above
-		return []string{fmt.Sprintf("%s: %v", one.Name(), one.Unwrap())}
+	switch e := err.(type) { //nolint:errorlint // what this very error is, then what it holds
+	case *mapstructure.DecodeError:
+		return []string{fmt.Sprintf("%s: %v", e.Name(), e.Unwrap())}
+	case interface{ Unwrap() []error }:
+		var out []string
+		for _, below := range e.Unwrap() {
+			out = append(out, decodingProblems(below)...)
+		}
+		return out
+	case interface{ Unwrap() error }:
+		return decodingProblems(e.Unwrap())
 	}
 	return []string{err.Error()}
-}
-
-func flatten(all []error) []string {
-	var out []string
-	for _, e := range all {
-		out = append(out, decodingProblems(e)...)
-	}
-	return out
 }
 
 // readDuration reads "10s", "30d", or a number of seconds.
