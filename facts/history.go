@@ -1,6 +1,11 @@
 package facts
 
-import "net/netip"
+import (
+	"fmt"
+	"net/netip"
+	"path"
+	"strings"
+)
 
 // Series identifies one figure of a namespace that is followed over hours. It
 // outlives the processes it is about: it holds no process ID and no inode.
@@ -63,3 +68,48 @@ type Baseline struct {
 func (b Baseline) Unusual(perSecond float64) bool {
 	return perSecond > max(2*b.PerSecond, b.PerSecond+6*b.Deviation)
 }
+
+// Reading is the value of a series in one window.
+type Reading struct {
+	// Netns is the label of the namespace.
+	Netns  string
+	Series Series
+	Value  float64
+	// Rate marks what happens so often per second; all else is a level.
+	Rate bool
+	// Epoch changes when the thing measured begins anew, as a program does when
+	// it is restarted; 0 where that cannot be told. A level that falls without it
+	// has fallen by itself.
+	Epoch uint64
+}
+
+// Name is a name for the series among all of the host, for people and for files:
+// `close_wait{netns="host",subject="java (orders.service)"}`.
+func (r *Reading) Name() string {
+	if s := r.Series.Subject(); s != "" {
+		return fmt.Sprintf("%s{netns=%q,subject=%q}", r.Series.Metric, r.Netns, s)
+	}
+	return fmt.Sprintf("%s{netns=%q}", r.Series.Metric, r.Netns)
+}
+
+// Subject says in words what the series is of; "" for the whole namespace.
+func (s *Series) Subject() string {
+	var parts []string
+	if s.Local.IsValid() {
+		parts = append(parts, s.Local.String())
+	}
+	if s.Dest.IsValid() {
+		parts = append(parts, s.Source.String()+" → "+s.Dest.String())
+	}
+	if s.Comm != "" {
+		parts = append(parts, s.Comm)
+	}
+	if s.Cgroup != "" && s.Cgroup != "/" {
+		parts = append(parts, "("+path.Base(s.Cgroup)+")")
+	}
+	return strings.Join(parts, " ")
+}
+
+// Covered says that all of a metric was seen in a namespace: a series of it that
+// is not among the readings is 0.
+type Covered struct{ Netns, Metric string }

@@ -37,7 +37,7 @@ type Namespace struct {
 	CensusSeconds float64
 	Start, End    *facts.Snapshot
 	Shared        SharedDelta
-	Log        []facts.LogLine
+	Log           []facts.LogLine
 
 	Listeners    []Listener
 	Destinations []Destination
