@@ -1,0 +1,128 @@
+// Command screenshot makes the pictures of the agent's page for the
+// documentation, in a browser without a screen:
+//
+//	go run ./internal/web/screenshot -url http://127.0.0.1:9737/ -o docs/images/page.png
+//	go run ./internal/web/screenshot -from fault.rec -o docs/images/page.png
+//	go run ./internal/web/screenshot -made-up -serve 127.0.0.1:8080
+//
+// With -url it shows a running agent, with -from what recordings tell (as
+// `tcpdoctor diagnose --record` writes them), with -made-up a host that does not
+// exist. With -serve it makes no picture and keeps serving the page, for those
+// who work on it.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"time"
+
+	"github.com/tcpdoctor/tcpdoctor/internal/web"
+	"github.com/tcpdoctor/tcpdoctor/internal/web/webtest"
+)
+
+type options struct {
+	url, from, out, serve, wait string
+	madeUp                      bool
+	view                        webtest.View
+	deadline                    time.Duration
+}
+
+func main() {
+	var o options
+	flag.StringVar(&o.url, "url", "", "page of a running agent")
+	flag.StringVar(&o.from, "from", "", "recording to show instead")
+	flag.BoolVar(&o.madeUp, "made-up", false, "show a host that does not exist instead")
+	flag.StringVar(&o.out, "o", "page.png", "picture to write")
+	flag.StringVar(&o.serve, "serve", "", "make no picture, serve on this address")
+	flag.StringVar(&o.wait, "wait", "looked", "text to wait for")
+	flag.Int64Var(&o.view.Width, "width", 1280, "width in CSS pixels")
+	flag.Int64Var(&o.view.Height, "height", 900, "height in CSS pixels; the picture is as long as the page")
+	flag.Float64Var(&o.view.Scale, "scale", 1, "pixels for each CSS pixel")
+	flag.BoolVar(&o.view.Dark, "dark", false, "prefer dark colours")
+	flag.BoolVar(&o.view.Mobile, "mobile", false, "act like a telephone")
+	flag.DurationVar(&o.deadline, "deadline", time.Minute, "how long it may take")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, o); err != nil {
+		fmt.Fprintln(os.Stderr, "screenshot:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, o options) error {
+	if o.url == "" {
+		s, err := prepare(o)
+		if err != nil {
+			return err
+		}
+		ctx, stop := context.WithCancel(ctx)
+		defer stop()
+		done := make(chan error, 1)
+		go func() { done <- s.Run(ctx) }()
+		addrs, err := s.Addrs(ctx)
+		if err != nil {
+			return errors.Join(err, <-done)
+		}
+		o.url = fmt.Sprintf("http://%s/", addrs[0])
+		if o.serve != "" {
+			fmt.Fprintln(os.Stderr, "serving on", o.url)
+			return <-done
+		}
+	}
+	return picture(ctx, o)
+}
+
+// prepare makes a server that tells a recording or an example.
+func prepare(o options) (*web.Server, error) {
+	listen := o.serve
+	if listen == "" {
+		listen = "127.0.0.1:0"
+	}
+	config := web.Options{Listen: []string{listen}, Version: "1.0.0"}
+	var snap web.Snapshot
+	switch {
+	case o.from != "" && !o.madeUp:
+		var err error
+		if snap, err = replay(o.from); err != nil {
+			return nil, err
+		}
+	case o.madeUp && o.from == "":
+		config.History = webtest.NewPast(time.Now())
+		snap = webtest.Scene{At: time.Now(), Overflow: true, Leak: 204}.Snapshot()
+	default:
+		return nil, errors.New("give one of -url, -from and -made-up")
+	}
+	s, err := web.New(config)
+	if err != nil {
+		return nil, err
+	}
+	s.Publish(snap)
+	return s, nil
+}
+
+func picture(ctx context.Context, o options) error {
+	ctx, cancel := context.WithTimeout(ctx, o.deadline)
+	defer cancel()
+	b, err := webtest.Start(ctx)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	p, err := b.Open(o.url, o.view)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	if err := p.WaitText(o.wait, o.deadline); err != nil {
+		return err
+	}
+	if err := p.WaitFor("document.fonts.status === 'loaded' && document.querySelectorAll('.chart').length > 0", o.deadline); err != nil {
+		return err
+	}
+	return p.Screenshot(o.out)
+}
