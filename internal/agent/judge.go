@@ -8,6 +8,7 @@ import (
 	"github.com/tcpdoctor/tcpdoctor/facts"
 	"github.com/tcpdoctor/tcpdoctor/internal/incident"
 	"github.com/tcpdoctor/tcpdoctor/internal/steady"
+	"github.com/tcpdoctor/tcpdoctor/internal/trend"
 	"github.com/tcpdoctor/tcpdoctor/model"
 	"github.com/tcpdoctor/tcpdoctor/rules"
 )
@@ -18,12 +19,18 @@ type judge struct {
 	config  Config
 	rules   []rules.Rule
 	tracker *incident.Tracker
+	book    *trend.Book
+	// counters are those whose usual rates the rules ask for.
+	counters []string
+	// trends is the book as it was kept last. It is large and changes slowly.
+	trends json.RawMessage
 }
 
 // memory is what is kept from one start of the agent to the next.
 type memory struct {
 	Schema    string           `json:"schema"`
 	Incidents *incident.Memory `json:"incidents"`
+	Trends    json.RawMessage  `json:"trends,omitempty"`
 }
 
 const memorySchema = "tcpdoctor.agent/v1"
@@ -39,7 +46,14 @@ func newJudge(c Config, kept []byte) (*judge, error) {
 			return nil, fmt.Errorf("agent: its state has schema %q, want %q", m.Schema, memorySchema)
 		}
 	}
-	j := &judge{config: c, rules: rules.All()}
+	var past trend.Memory
+	if m.Trends != nil {
+		if err := json.Unmarshal(m.Trends, &past); err != nil {
+			return nil, fmt.Errorf("agent: its state: trends: %w", err)
+		}
+	}
+	j := &judge{config: c, rules: rules.All(), book: trend.New(trend.Options{}, past), trends: m.Trends}
+	j.counters = rules.Baselined(j.rules)
 	j.tracker = incident.New(j.incidentOptions(), *m.Incidents)
 	return j, nil
 }
@@ -56,7 +70,7 @@ func (j *judge) configure(c Config) {
 
 // keep returns what the next judge is to remember.
 func (j *judge) keep() ([]byte, error) {
-	return json.Marshal(memory{Schema: memorySchema, Incidents: j.tracker.Memory()})
+	return json.Marshal(memory{Schema: memorySchema, Incidents: j.tracker.Memory(), Trends: j.trends})
 }
 
 // verdict is what the rules say of one window.
@@ -69,6 +83,11 @@ type verdict struct {
 // ask has the rules judge a window.
 func (j *judge) ask(w facts.Window) verdict {
 	v := verdict{view: model.NewView(w), took: make(map[string]time.Duration, len(j.rules))}
+	labels := make([]string, len(v.view.Namespaces))
+	for i := range labels {
+		labels[i] = v.view.Namespaces[i].Label
+	}
+	j.book.Annotate(v.view.Window, labels, []string{model.MetricCloseWait, model.MetricPortsUsed}, j.counters)
 	v.result = rules.Eval(v.view, rules.Options{
 		Rules: j.rules, Thresholds: j.config.Thresholds,
 		Around: func(rule string, check func()) {
@@ -101,7 +120,21 @@ func (j *judge) calls(v verdict) string {
 	return ""
 }
 
+// news is what a verdict adds to what was known.
+type news struct {
+	incidents []incident.Incident // that changed
+	alerts    []incident.Alert
+	readings  []facts.Reading
+}
+
 // observe adds a verdict to what is known.
-func (j *judge) observe(at steady.Moment, v verdict) (changed []incident.Incident, alerts []incident.Alert) {
-	return j.tracker.Observe(at, incident.NewObservation(v.view, v.result, j.rules))
+func (j *judge) observe(at steady.Moment, v verdict) (news, error) {
+	readings, covered := model.Track(v.view, j.counters...)
+	var err error
+	if j.book.Observe(at, readings, covered) {
+		j.trends, err = json.Marshal(j.book.Memory())
+	}
+	n := news{readings: readings}
+	n.incidents, n.alerts = j.tracker.Observe(at, incident.NewObservation(v.view, v.result, j.rules))
+	return n, err
 }

@@ -84,30 +84,43 @@ func (a *Agent) spent() time.Duration {
 // remember adds a verdict to what is known, keeps that, and has people told.
 func (a *Agent) remember(v verdict) {
 	at := a.o.Clock()
-	changed, alerts := a.judge.observe(at, v)
-	a.record(*v.view.Window, changed)
-	a.logIncidents(changed)
-	t := history.Tick{At: at.Wall, Incidents: changed, Alerts: alerts}
-	state, err := a.judge.keep()
+	n, err := a.judge.observe(at, v)
 	if err != nil {
-		a.log.Error("what is known cannot be kept", "error", err)
+		a.log.Error("the trends cannot be kept", "error", err)
 	}
-	t.State = state
-	if err := a.o.Store.Commit(t); err != nil {
-		a.snapshot.Store.Errors++
-		if a.snapshot.Store.Problem != err.Error() {
-			a.log.Error("the history could not be written; it is kept in memory until it can", "error", err)
-		}
-		a.snapshot.Store.Problem = err.Error()
-	} else if a.snapshot.Store.Problem != "" {
-		a.log.Info("the history is written again")
-		a.snapshot.Store.Problem = ""
-	}
+	a.record(*v.view.Window, n.incidents)
+	a.logIncidents(n.incidents)
+	a.commit(at.Wall, n)
 	if a.o.Outbox != nil {
 		a.o.Outbox.SetActive(a.judge.tracker.Active())
-		if len(alerts) > 0 {
+		if len(n.alerts) > 0 {
 			a.o.Outbox.Wake()
 		}
+	}
+}
+
+// commit has the store keep what is new, in one piece.
+func (a *Agent) commit(at time.Time, n news) {
+	t := history.Tick{At: at, Incidents: n.incidents, Alerts: n.alerts, Points: make([]history.Point, len(n.readings))}
+	for i := range n.readings {
+		t.Points[i] = history.Point{Series: n.readings[i].Name(), Value: n.readings[i].Value}
+	}
+	var err error
+	if t.State, err = a.judge.keep(); err != nil {
+		a.log.Error("what is known cannot be kept", "error", err)
+	}
+	store := &a.snapshot.Store
+	switch err := a.o.Store.Commit(t); {
+	case err == nil && store.Problem != "":
+		a.log.Info("the history is written again")
+		store.Problem = ""
+	case err == nil:
+	default:
+		store.Errors++
+		if store.Problem != err.Error() {
+			a.log.Error("the history cannot be written; it is held in memory until it can", "error", err)
+		}
+		store.Problem = err.Error()
 	}
 }
 
