@@ -185,35 +185,38 @@ func TestMisbehavingServers(t *testing.T) {
 		{name: "page to log in", behave: answers(page), patience: 2, kinds: "alertmanager"},
 		{name: "page to say thanks", behave: answers(page), patience: 1, kinds: "webhook", taken: true},
 	}
-	t.Run("all", func(t *testing.T) {
-		for _, c := range cases {
-			for _, kind := range []string{"webhook", "alertmanager"} {
-				if c.kinds != "" && c.kinds != kind {
-					continue
-				}
-				t.Run(c.name+" to "+kind, func(t *testing.T) {
-					t.Parallel()
-					r := &rude{behave: c.behave, patient: c.patience}
-					r.open(t, "127.0.0.1:0")
-					begun := time.Now()
-					want := expected(kind)
-					if c.taken {
-						want = want[1:] // the first went to where it was not written down
-					}
-					s := deliverTo(t, r, kind, want)
-					if took := time.Since(begun); took < c.least {
-						t.Errorf("delivered after %s, although asked for %s", took, c.least)
-					}
-					if s.Failed == 0 != c.taken {
-						t.Errorf("got %+v", s)
-					}
-					if n := r.written.Load(); n > 64<<20 {
-						t.Errorf("%d bytes of the answer were taken", n)
-					}
-				})
+	// All are under way at once, as most of the time they wait.
+	var trials []*trial
+	var check []func(*testing.T, *trial)
+	for _, c := range cases {
+		for _, kind := range []string{"webhook", "alertmanager"} {
+			if c.kinds != "" && c.kinds != kind {
+				continue
 			}
+			r := &rude{behave: c.behave, patient: c.patience}
+			r.open(t, "127.0.0.1:0")
+			trials = append(trials, begin(t, c.name+" to "+kind, r, kind))
+			check = append(check, func(t *testing.T, tr *trial) {
+				want := expected(kind)
+				if c.taken {
+					want = want[1:] // the first went to where it was not written down
+				}
+				s := tr.finish(t, want)
+				if took := s.LastSuccess.Sub(tr.begun); took < c.least {
+					t.Errorf("delivered after %s, although asked for %s", took, c.least)
+				}
+				if s.Failed == 0 != c.taken {
+					t.Errorf("got %+v", s)
+				}
+				if n := r.written.Load(); n > 64<<20 {
+					t.Errorf("%d bytes of the answer were taken", n)
+				}
+			})
 		}
-	})
+	}
+	for i, tr := range trials {
+		t.Run(tr.name, func(t *testing.T) { check[i](t, tr) })
+	}
 }
 
 // expected lists what a server of a kind receives of an alert that fires and
@@ -225,9 +228,17 @@ func expected(kind string) []string {
 	return []string{"firing", "resolved"}
 }
 
-// deliverTo delivers two messages to a server and, beside it, to one that
-// behaves, and returns the figures of the former.
-func deliverTo(t *testing.T, r *rude, kind string, want []string) Stats {
+// trial is the delivery of two messages to a server and, beside it, to one that
+// behaves.
+type trial struct {
+	name  string
+	begun time.Time
+	rude  *rude
+	d     *Dispatcher
+	stop  func()
+}
+
+func begin(t *testing.T, name string, r *rude, kind string) *trial {
 	t.Helper()
 	polite := newInbox(t, nil)
 	common := Common{Name: "rude", Timeout: 400 * time.Millisecond}
@@ -242,45 +253,53 @@ func deliverTo(t *testing.T, r *rude, kind string, want []string) Stats {
 	if err != nil {
 		t.Fatal(err)
 	}
-	of := func(name string) Stats {
-		for _, s := range d.Stats() {
-			if s.Receiver == name {
-				return s
-			}
+	return &trial{name: name, begun: time.Now(), rude: r, d: d, stop: start(t, d)}
+}
+
+func (tr *trial) of(name string) Stats {
+	for _, s := range tr.d.Stats() {
+		if s.Receiver == name {
+			return s
 		}
-		return Stats{}
 	}
-	stop := start(t, d)
-	await(t, "delivery to the other receiver", func() bool { return of("polite").Sent == 2 })
-	if s := of("rude"); s.Sent == 2 && len(want) == 2 {
-		t.Errorf("the misbehaving server had everything first: %+v", s)
-	}
-	await(t, "delivery", func() bool { return of("rude").Sent == 2 })
-	stop()
-	if diff := cmp.Diff(want, r.received()); diff != "" {
+	return Stats{}
+}
+
+// finish waits for the delivery and returns the figures of the server that
+// misbehaves.
+func (tr *trial) finish(t *testing.T, want []string) Stats {
+	t.Helper()
+	await(t, "delivery to the other receiver", func() bool { return tr.of("polite").Sent == 2 })
+	await(t, "delivery", func() bool { return tr.of("rude").Sent == 2 })
+	tr.stop()
+	if diff := cmp.Diff(want, tr.rude.received()); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
-	return of("rude")
+	s := tr.of("rude")
+	if len(want) == 2 && !tr.of("polite").LastSuccess.Before(s.LastSuccess) {
+		t.Error("the misbehaving server had everything first")
+	}
+	return s
 }
 
 // TestServerDown: nobody listens for a while, and then somebody does.
 func TestServerDown(t *testing.T) {
 	noneLeft(t)
+	var trials []*trial
 	for _, kind := range []string{"webhook", "alertmanager"} {
-		t.Run(kind, func(t *testing.T) {
-			r := new(rude)
-			l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.addr = l.Addr().String()
-			l.Close()
-			later := time.AfterFunc(1500*time.Millisecond, func() { r.open(t, r.addr) })
-			defer later.Stop()
-			if s := deliverTo(t, r, kind, expected(kind)); s.Failed == 0 || !strings.Contains(s.LastError, "connection refused") {
-				t.Errorf("got %+v", s)
-			}
-		})
+		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Close()
+		trials = append(trials, begin(t, kind, &rude{addr: l.Addr().String()}, kind))
+	}
+	for _, tr := range trials {
+		await(t, "second attempt", func() bool { return tr.of("rude").Failed >= 2 })
+		tr.rude.open(t, tr.rude.addr)
+		if s := tr.finish(t, expected(tr.name)); !strings.Contains(s.LastError, "connection refused") {
+			t.Errorf("got %+v", s)
+		}
 	}
 }
 
