@@ -30,6 +30,9 @@ const (
 	MetricRetransmitted = "retransmitted_ratio"
 )
 
+// TrendMetrics are the metrics whose trends rules ask for.
+func TrendMetrics() []string { return []string{MetricCloseWait, MetricPortsUsed} }
+
 const (
 	// trackTop is how many series of one metric are followed in a namespace.
 	trackTop = 8
@@ -70,7 +73,9 @@ func Track(v *View, counters ...string) (readings []facts.Reading, covered []fac
 			t.states()
 			t.closeWait()
 			t.ports()
-			t.covered = []facts.Covered{{Netns: n.Label, Metric: MetricCloseWait}, {Netns: n.Label, Metric: MetricPortsUsed}}
+			for _, metric := range TrendMetrics() {
+				t.covered = append(t.covered, facts.Covered{Netns: n.Label, Metric: metric})
+			}
 		}
 		if len(readings)+len(t.out) > trackMost {
 			break

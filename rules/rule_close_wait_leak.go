@@ -16,6 +16,7 @@ var closeWaitLeak = Rule{
 		What: "The peer sent its FIN, the kernel acknowledged it, and the application never closed its side. Such a socket stays in CLOSE_WAIT for as long as the process lives, holding a descriptor and memory.",
 		How: "A connection counts as stuck when a process owns it, it was there with the same cookie at both ends of the window, no byte moved, and the peer's FIN is older than the window. " +
 			"The FIN's age is that of the last ACK received: the last data may be hours older. Connections that only pass through CLOSE_WAIT, and a server that streams on after its client's half-close, do not count. " +
+			"Where the host has been watched for hours, a few that grow in number beyond doubt are enough: a leak of some an hour is a leak. " +
 			"No kernel counter exists for this.",
 		Cost:   "Descriptors and memory, until accept() and open() fail; then the service stops.",
 		Change: "The application must close() when it reads the end of the stream. With unread bytes it does not even read: look for a blocked thread or a full pool.",
@@ -29,6 +30,8 @@ var closeWaitLeak = Rule{
 	Needs: []facts.Source{facts.SourceSockets},
 	Thresholds: []Threshold{
 		{"stuck", 64, "connections", "stuck connections of one process from which it is a warning"},
+		{"stuck-growing", 16, "connections", "the same where they have been growing in number for hours"},
+		{"growing-hours", 1, "h", "how long they must have been growing for that"},
 		{"critical", 1000, "connections", "stuck connections from which it is critical"},
 		{"critical-descriptors", 0.5, "", "share of the descriptor limit from which it is critical"},
 	},
@@ -43,24 +46,37 @@ func checkCloseWaitLeak(p *Pass) {
 		h := &p.Ns.CloseWait[i]
 		enough := float64(h.Stuck) >= p.Threshold("stuck")
 		old := float64(h.Long) >= p.Threshold("stuck")
-		if enough && (h.Growth > 0 || old) {
+		if enough && (h.Growth > 0 || old) || slowLeak(p, h) {
 			p.Report(leakFinding(p, h))
 		}
 	}
 }
 
+// slowLeak reports whether few connections are stuck, but more and more for
+// hours. Where the application merely closes late, their number follows the
+// traffic, but none of them grows old.
+func slowLeak(p *Pass, h *model.CloseWaitHolder) bool {
+	t, known := p.Trend(model.CloseWaitSeries(h.Process))
+	return known && t.Growing() && t.Hours >= p.Threshold("growing-hours") &&
+		float64(h.Long) >= p.Threshold("stuck-growing") && h.Oldest.Hours() >= min(1, t.Hours/2)
+}
+
 func leakFinding(p *Pass, h *model.CloseWaitHolder) Finding {
 	s := holderSubject(h)
+	trend, watched := p.Trend(model.CloseWaitSeries(h.Process))
 	f := Finding{
 		Severity: Warning, Confidence: Certain, Cause: "descriptor-leak", Actor: LocalApplication, Subject: s,
 		Summary:  fmt.Sprintf("%s holds %s connections its peers closed", describeHolder(p.Ns, h), people(h.Stuck)),
-		Evidence: leakEvidence(h),
+		Evidence: append(leakEvidence(h), growthEvidence(trend, watched)...),
 	}
 	if h.Estimated || p.Ns.CensusSeconds <= 0 || h.Process == nil {
 		f.Confidence = Likely
 	}
 	limit, used := descriptorShare(h)
-	if float64(h.Stuck) >= p.Threshold("critical") || used >= p.Threshold("critical-descriptors") {
+	left := timeToLimit(p.Ns, h, trend, limit)
+	// A few of many descriptors are nobody's undoing yet.
+	few := float64(h.Stuck) < p.Threshold("stuck") && (left == 0 || left > 24*time.Hour)
+	if float64(h.Stuck) >= p.Threshold("critical") || used >= p.Threshold("critical-descriptors") && !few {
 		f.Severity = Critical
 	}
 	f.Explanation = "descriptor leak: the end of the stream was read, close() never came"
@@ -73,8 +89,8 @@ func leakFinding(p *Pass, h *model.CloseWaitHolder) Finding {
 			f.Explanation += blockedIn([]*facts.Process{h.Process})
 		}
 	}
-	f.Explanation += fmt.Sprintf("; oldest %s, %s", span(h.Oldest), growth(p.Ns, h))
-	if left := timeToLimit(p.Ns, h, limit); left > 0 {
+	f.Explanation += fmt.Sprintf("; oldest %s, %s", span(h.Oldest), growth(p.Ns, h, trend, left))
+	if left > 0 {
 		action += fmt.Sprintf("; at this rate it is out of descriptors in %s", span(left))
 	}
 	f.Prescriptions = []Prescription{
@@ -154,10 +170,14 @@ func descriptorShare(h *model.CloseWaitHolder) (limit, used float64) {
 	return float64(l), float64(o) / float64(l)
 }
 
-// timeToLimit returns how long the growth of the window takes to use up the
-// descriptors; 0 where that cannot be told.
-func timeToLimit(n *model.Namespace, h *model.CloseWaitHolder, limit float64) time.Duration {
+// timeToLimit returns how long the growth of the last hours takes to use up the
+// descriptors, or where those are not known that of the window; 0 where it
+// cannot be told.
+func timeToLimit(n *model.Namespace, h *model.CloseWaitHolder, t facts.Trend, limit float64) time.Duration {
 	_, used := descriptorShare(h)
+	if t.Growing() {
+		return untilFull(t, (1-used)*limit)
+	}
 	if limit == 0 || h.Growth <= 0 || n.CensusSeconds <= 0 || used >= 1 {
 		return 0
 	}
@@ -166,8 +186,14 @@ func timeToLimit(n *model.Namespace, h *model.CloseWaitHolder, limit float64) ti
 	return time.Duration(min(s, 1e8) * float64(time.Second))
 }
 
-func growth(n *model.Namespace, h *model.CloseWaitHolder) string {
+func growth(n *model.Namespace, h *model.CloseWaitHolder, t facts.Trend, left time.Duration) string {
+	words := growthWords(t)
+	if t.Growing() && left > 0 {
+		words += "; out of descriptors in " + span(left)
+	}
 	switch {
+	case words != "":
+		return words
 	case n.CensusSeconds <= 0:
 		return "growth unknown from one instant"
 	case h.Growth > 0:

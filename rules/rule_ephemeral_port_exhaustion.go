@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
 	"github.com/tcpdoctor/tcpdoctor/model"
@@ -16,7 +17,8 @@ var ephemeralPortExhaustion = Rule{
 	Doc: Doc{
 		What: "connect() picks a local port that is free towards the same destination address and port. When nearly all ports of the range are taken, it fails with EADDRNOTAVAIL, and searching for the last free ones burns CPU.",
 		How: "All connections of one (source, destination, destination port) are counted against the ports that are usable: net.ipv4.ip_local_port_range less the reserved and the explicitly bound ones. " +
-			"Ports are counted per destination: a full one leaves all others alone. No kernel counter exists for this.",
+			"Ports are counted per destination: a full one leaves all others alone. No kernel counter exists for this. " +
+			"Where the host has been watched for most of a day, half the ports taken are enough if their number grew throughout and would reach the end within a day: a daily peak falls again before that.",
 		Cost:   "New connections to that destination fail at once, or succeed late.",
 		Change: "Keep connections open and reuse them; add destination or source addresses. A wider range and, on the connecting side with timestamps, tcp_tw_reuse=1 buy room.",
 		Worse:  "A range that reaches down into the services' ports makes them fail to start: reserve those ports. Without timestamps tcp_tw_reuse does nothing.",
@@ -32,6 +34,8 @@ var ephemeralPortExhaustion = Rule{
 	Thresholds: []Threshold{
 		{"warning", 0.80, "", "share of the usable ports of one destination"},
 		{"critical", 0.98, "", "share from which it is critical"},
+		{"growing", 0.50, "", "share from which it is a warning where it has been growing for hours and would be full within a day"},
+		{"growing-hours", 16, "h", "how long it must have been growing for that; a day's rise is over by then"},
 		{"narrow", 0.25, "", "share of the default range below which the range itself is to blame"},
 	},
 	CausedBy: []Origin{{ID: "close-wait-leak", Causes: []string{"held-open"}, Shares: ShareProcess}},
@@ -41,10 +45,19 @@ var ephemeralPortExhaustion = Rule{
 func checkEphemeralPorts(p *Pass) {
 	for i := range p.Ns.Destinations {
 		d := &p.Ns.Destinations[i]
-		if d.UsedRatio() >= p.Threshold("warning") && d.InRange > 1 {
+		if d.InRange > 1 && (d.UsedRatio() >= p.Threshold("warning") || fillsUp(p, d)) {
 			p.Report(portsFinding(p, d))
 		}
 	}
+}
+
+// fillsUp reports whether the ports will have run out within a day if they go on
+// as they have for most of one.
+func fillsUp(p *Pass, d *model.Destination) bool {
+	t, known := p.Trend(model.PortsSeries(d))
+	left := untilFull(t, float64(d.Usable)-float64(d.InRange))
+	return known && d.UsedRatio() >= p.Threshold("growing") && t.Hours >= p.Threshold("growing-hours") &&
+		left > 0 && left <= 24*time.Hour
 }
 
 func portsFinding(p *Pass, d *model.Destination) Finding {
@@ -57,11 +70,22 @@ func portsFinding(p *Pass, d *model.Destination) Finding {
 		f.Severity = Critical
 	}
 	f.Cause, f.Actor, f.Explanation = whyPorts(p, d)
+	trend, watched := p.Trend(model.PortsSeries(d))
+	if words := growthWords(trend); words != "" {
+		f.Explanation += "; " + words
+	}
+	if left := untilFull(trend, float64(d.Usable)-float64(d.InRange)); left > 0 {
+		f.Explanation += "; full in " + span(left)
+		if d.UsedRatio() < p.Threshold("warning") {
+			f.Summary = fmt.Sprintf("%s runs out of local ports from %s to %s in %s: %s of %s taken, and more every hour",
+				outOfPorts(d), d.Source, d.Dest, span(left), people(d.InRange), people(uint64(d.Usable)))
+		}
+	}
 	if d.OwnerGuessed {
 		f.Confidence = Possible
 		f.Explanation += "; TIME_WAIT has no owner, but no other process lives in this namespace"
 	}
-	f.Evidence = portsEvidence(p.Ns, d)
+	f.Evidence = append(portsEvidence(p.Ns, d), growthEvidence(trend, watched)...)
 	f.Prescriptions = prescribePorts(p.Ns, d, f)
 	return f
 }
