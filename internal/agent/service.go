@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -24,9 +23,7 @@ func (s *Service) Ready() { tell(daemon.SdNotifyReady) }
 func (s *Service) Stopping() { tell(daemon.SdNotifyStopping) }
 
 // Reloading says that settings are being read again; [Service.Ready] ends that.
-func (s *Service) Reloading(monotonic time.Duration) {
-	tell(fmt.Sprintf("%s\nMONOTONIC_USEC=%d", daemon.SdNotifyReloading, monotonic.Microseconds()))
-}
+func (s *Service) Reloading() { tell(daemon.SdNotifyReloading) }
 
 // Alive says that the loop has gone round, with a line for `systemctl status`.
 // It may be called as often as one likes.
