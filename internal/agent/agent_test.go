@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,12 +19,12 @@ func testConfig() Config {
 }
 
 // fakeClock is the clock of a synctest bubble, with the time of day off by some.
-func fakeClock(off *time.Duration) func() steady.Moment {
+func fakeClock(off *atomic.Int64) func() steady.Moment {
 	began := time.Now()
 	return func() steady.Moment {
 		m := steady.Moment{Wall: time.Now(), Mono: time.Since(began)}
 		if off != nil {
-			m.Wall = m.Wall.Add(*off)
+			m.Wall = m.Wall.Add(time.Duration(off.Load()))
 		}
 		return m
 	}
@@ -34,7 +35,7 @@ type watched struct {
 	host  *pretended
 	heard *heard
 	agent *Agent
-	last  web.Snapshot
+	last  atomic.Pointer[web.Snapshot]
 	stop  func()
 }
 
@@ -43,7 +44,7 @@ func watch(t *testing.T, h *heard, change func(*Options)) *watched {
 	w := &watched{host: new(pretended), heard: h}
 	o := Options{
 		Config: testConfig(), Source: w.host, Store: h, Outbox: h, Version: "test",
-		Publish: func(s web.Snapshot) { w.last = s }, Clock: fakeClock(nil),
+		Publish: func(s web.Snapshot) { w.last.Store(&s) }, Clock: fakeClock(nil),
 	}
 	if change != nil {
 		change(&o)
@@ -90,8 +91,8 @@ func TestFaultIsToldOnce(t *testing.T) {
 		if got := w.heard.told(); !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
-		if len(w.heard.active) != 0 || len(w.last.Incidents) != 0 {
-			t.Errorf("got %v still active, incidents %v", w.heard.active, w.last.Incidents)
+		if len(w.heard.fires()) != 0 || len(w.last.Load().Incidents) != 0 {
+			t.Errorf("got %v still active, incidents %v", w.heard.fires(), w.last.Load().Incidents)
 		}
 	})
 }
@@ -129,14 +130,13 @@ func TestRestartGoesOn(t *testing.T) {
 func TestClockJumps(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var off time.Duration
+		var off atomic.Int64
 		w := watch(t, new(heard), func(o *Options) { o.Clock = fakeClock(&off) })
 		defer w.stop()
 		jump := func() {
 			for _, by := range []time.Duration{time.Hour, -time.Hour, -time.Hour, time.Hour} {
 				pass(25 * time.Second)
-				w.agent.o.Clock() // the loop sleeps: nobody else reads it now
-				off += by
+				off.Add(int64(by))
 			}
 		}
 		jump()
@@ -172,19 +172,15 @@ func TestNothingSeenConcludesNothing(t *testing.T) {
 			t.Fatalf("got %q, want that an hour of blindness resolves nothing", got)
 		}
 		w.host.set(func(p *pretended) { p.fails = nil })
-		w.heard.mu.Lock()
-		w.heard.broken = errPretended
-		w.heard.mu.Unlock()
+		w.heard.breakWith(errPretended)
 		pass(time.Minute)
-		if w.last.Store.Problem == "" || w.last.Store.Errors == 0 {
-			t.Errorf("got %+v, want that the history cannot be written", w.last.Store)
+		if w.last.Load().Store.Problem == "" || w.last.Load().Store.Errors == 0 {
+			t.Errorf("got %+v, want that the history cannot be written", w.last.Load().Store)
 		}
-		w.heard.mu.Lock()
-		w.heard.broken = nil
-		w.heard.mu.Unlock()
+		w.heard.breakWith(nil)
 		pass(time.Minute)
-		if w.last.Store.Problem != "" {
-			t.Errorf("got %+v, want that all is well again", w.last.Store)
+		if w.last.Load().Store.Problem != "" {
+			t.Errorf("got %+v, want that all is well again", w.last.Load().Store)
 		}
 	})
 }

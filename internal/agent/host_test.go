@@ -158,6 +158,19 @@ func (h *heard) SetActive(a []incident.Alert) {
 	h.active = a
 }
 
+func (h *heard) fires() []incident.Alert {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.active
+}
+
+// breakWith makes every commit fail; nil mends it.
+func (h *heard) breakWith(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.broken = err
+}
+
 func (h *heard) told() []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
