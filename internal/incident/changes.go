@@ -27,7 +27,7 @@ func (c *changes) advance(s *seen, r *record) {
 		return
 	case r.State == Pending && t.due(r):
 		r.Severity = t.severity(r)
-		r.State, r.Opened = Open, t.later(r.Since)
+		r.State, r.Opened = Open, r.LastSeen
 	case r.State == Open && !r.Found && r.Quiet >= config.quietFor(r.Reopened):
 		t.memory.remember(r.Key, t.options.Config.MaxIncidents)
 		c.end(r, "")

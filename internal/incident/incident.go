@@ -32,6 +32,7 @@ type Incident struct {
 	Peak     rules.Severity `json:"peak"`
 	// Since is when the condition was first seen, Opened when it had held for
 	// its for-duration, LastSeen when it was last seen, EndedAt when it ended.
+	// When it opens, Opened and LastSeen are equal.
 	Since    time.Time `json:"since"`
 	Opened   time.Time `json:"opened,omitzero"`
 	LastSeen time.Time `json:"last_seen"`

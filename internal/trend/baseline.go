@@ -36,9 +36,25 @@ func (l *line) closeHour(ended int32, now int32) {
 	}
 }
 
+// usual is a baseline that was worked out in a bucket.
+type usual struct {
+	baseline facts.Baseline
+	known    bool
+	bucket   int32
+	done     bool
+}
+
 // Baseline returns what is usual at this time of day, by the days before; else
-// what the last hours were like.
+// what the last hours were like. It is worked out once for each bucket.
 func (l *line) Baseline(wall time.Time) (facts.Baseline, bool) {
+	if u := &l.usual; !u.done || u.bucket != l.Bucket {
+		*u = usual{bucket: l.Bucket, done: true}
+		u.baseline, u.known = l.work(wall)
+	}
+	return l.usual.baseline, l.usual.known
+}
+
+func (l *line) work(wall time.Time) (facts.Baseline, bool) {
 	if b, ok := l.byDay(wall); ok {
 		return b, true
 	}

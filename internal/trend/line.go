@@ -44,6 +44,7 @@ type line struct {
 	trend  facts.Trend // of the buckets up to asOf
 	asOf   int32
 	worked bool
+	usual  usual
 	heard  bool // in the window under way
 }
 
@@ -151,7 +152,7 @@ func (l *line) Trend() (facts.Trend, bool) {
 		return l.trend, true
 	}
 	hours, values, first := l.points()
-	s := theilSen(hours, values, first)
+	s := theilSen(thin(hours, values, first))
 	last := len(values) - 1
 	l.trend = facts.Trend{
 		Series: l.Series, Hours: hours[last] - hours[0], Points: len(values),
@@ -168,4 +169,24 @@ func (l *line) Trend() (facts.Trend, bool) {
 	l.trend.FlatHours = hours[last] - hours[top]
 	l.worked, l.asOf = true, newest
 	return l.trend, true
+}
+
+// thin leaves out every other point of each run where there are many: the slopes
+// between pairs are as many as their square, and half the points tell as much.
+func thin(hours, values []float64, first []int) (h, v []float64, f []int) {
+	const many = 72
+	if len(values) <= many {
+		return hours, values, first
+	}
+	for r, from := range first {
+		to := len(values)
+		if r+1 < len(first) {
+			to = first[r+1]
+		}
+		f = append(f, len(v))
+		for i := from; i < to; i += 2 {
+			h, v = append(h, hours[i]), append(v, values[i])
+		}
+	}
+	return h, v, f
 }
