@@ -14,7 +14,7 @@ import threading
 
 from ansible.module_utils.common.text.converters import to_native
 
-COLLECTION_VERSION = "0.1.0"
+COLLECTION_VERSION = "1.0.0"
 
 # The oldest release with the commands, flags and fields that the modules use, and
 # the number by which builds that are no release say that they have them.

@@ -12,7 +12,7 @@ DOCUMENTATION = r"""
 ---
 module: change
 short_description: Confirm, roll back or look at a change of kernel parameters
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Everything that tcpdoctor changes is a change in its journal on the host. One that was made with I(confirm_within) is undone
     by the host at its deadline unless it is confirmed; every change can be rolled back.
@@ -31,10 +31,9 @@ options:
     description:
       - C(confirmed) keeps a change that would undo itself.
       - C(rolled_back) undoes it. Undoing it again changes nothing.
-      - C(info) only tells of it.
+      - Without a state the module only tells of the change.
     type: str
-    choices: [confirmed, rolled_back, info]
-    required: true
+    choices: [confirmed, rolled_back]
 extends_documentation_fragment:
   - tcpdoctor.tcpdoctor.common
 attributes:
@@ -61,7 +60,6 @@ EXAMPLES = r"""
 - name: Look at a change
   tcpdoctor.tcpdoctor.change:
     id: 7c1f
-    state: info
   register: change
 """
 
@@ -153,13 +151,13 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.tcpdoctor.tcpdoctor.plugins.module_utils.binary import ARGUMENTS, Failed, Tcpdoctor
 from ansible_collections.tcpdoctor.tcpdoctor.plugins.module_utils.words import file_diff, present, settings_diff
 
-COMMANDS = dict(confirmed="confirm", rolled_back="rollback", info="show")
+COMMANDS = dict(confirmed="confirm", rolled_back="rollback")
 
 
 def arguments(params, check_mode):
     """The command that does what the task asks for."""
-    out = ["change", COMMANDS[params["state"]], "-o", "json", "--netns", params["netns"]]
-    if check_mode and params["state"] != "info":
+    out = ["change", COMMANDS.get(params["state"], "show"), "-o", "json", "--netns", params["netns"]]
+    if check_mode and params["state"]:
         out.append("--dry-run")
     return out + ["--", params["id"]]
 
@@ -206,7 +204,7 @@ def rollback_diff(entry, outcomes):
 def main():
     spec = dict(
         id=dict(type="str", default="latest"),
-        state=dict(type="str", choices=["confirmed", "rolled_back", "info"], required=True),
+        state=dict(type="str", choices=["confirmed", "rolled_back"]),
     )
     spec.update(ARGUMENTS)
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True)

@@ -12,7 +12,7 @@ DOCUMENTATION = r"""
 ---
 module: diagnose
 short_description: Say what is wrong with TCP on a host, and whose fault it is
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Samples for a few seconds how the kernel manages TCP connections and returns the report, with the culprit, the evidence and
     the advice of each finding.

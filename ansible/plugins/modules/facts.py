@@ -12,7 +12,7 @@ DOCUMENTATION = r"""
 ---
 module: facts
 short_description: Gather what tcpdoctor knows of a host without measuring
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - Returns the facts C(ansible_facts.tcpdoctor) - the program and its version, the profiles there are and those in force,
     changes in force and those that wait for confirmation, and the values of the parameters that the catalogue knows.

@@ -12,7 +12,7 @@ DOCUMENTATION = r"""
 ---
 module: profile
 short_description: Put kernel parameters for TCP as a profile wants them, and back
-version_added: "0.1.0"
+version_added: "1.0.0"
 description:
   - A profile says which kernel parameters should have at least, at most or exactly which value for a purpose such as
     C(web-server). The values are worked out on each host, from its kernel, memory, processors and load.
