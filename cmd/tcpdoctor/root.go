@@ -95,7 +95,7 @@ or wrong usage; commands that do not judge know 0 and 3.`,
 
 // commands lists what makes the commands.
 func commands() []func(streams) *cobra.Command {
-	return []func(streams) *cobra.Command{newChangeCmd, newDiagnoseCmd, newExplainCmd, newFactsCmd, newFixCmd, newGuardCmd, newLabCmd, newLintCmd, newProfileCmd, newSelftestCmd, newSimulateCmd, newVersionCmd, newWhyCmd}
+	return []func(streams) *cobra.Command{newAgentCmd, newChangeCmd, newDiagnoseCmd, newExplainCmd, newFactsCmd, newFixCmd, newGuardCmd, newLabCmd, newLintCmd, newProfileCmd, newSelftestCmd, newSimulateCmd, newVersionCmd, newWhyCmd}
 }
 
 // unknownCommand is the error for a first word that is no command.

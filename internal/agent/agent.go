@@ -81,7 +81,7 @@ type Agent struct {
 	snapshot web.Snapshot
 	cpu      time.Duration // used by this process when it was last asked
 	walked   bool          // whether the newest window holds a walk
-	gaps     map[facts.Gap]bool
+	gaps     map[facts.Source]bool
 }
 
 // New makes an agent that continues where the store says the last one ended.

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
@@ -37,14 +38,26 @@ func (a *Agent) tick(ctx context.Context) {
 	a.remember(v)
 	s.Ready = true
 	s.Pace.Ticks++
-	if said := a.pace.ticked(a.spent()); said != "" {
-		a.log.Warn(said)
-		s.Pace.Widened = said
-	}
-	if a.pace.interval == a.pace.wanted {
-		s.Pace.Widened = ""
-	}
+	a.adapt()
 	a.publish(&v)
+}
+
+// adapt learns from what the tick cost, and says so where that changes how often
+// the agent looks.
+func (a *Agent) adapt() {
+	cost := a.spent()
+	if a.snapshot.Pace.Ticks == 1 {
+		return // the first one paid for starting
+	}
+	switch said := a.pace.ticked(cost); {
+	case said == "":
+	case a.pace.interval == a.pace.wanted:
+		a.snapshot.Pace.Widened = ""
+		a.log.Info(said)
+	default:
+		a.snapshot.Pace.Widened = said
+		a.log.Warn(said)
+	}
 }
 
 // walk completes the window with a walk where one is due or called for and can
@@ -161,23 +174,23 @@ func (a *Agent) logIncidents(changed []incident.Incident) {
 	}
 }
 
-// tellGaps logs what cannot be looked at once, not at every tick.
+// tellGaps logs each source that cannot be read once, not at every tick.
 func (a *Agent) tellGaps(w *facts.Window) {
-	now := make(map[facts.Gap]bool)
-	all := w.Gaps
+	now := make(map[facts.Source]bool)
+	all := slices.Clone(w.Gaps)
 	for i := range w.Namespaces {
-		all = append(all[:len(all):len(all)], w.Namespaces[i].Gaps...)
+		all = append(all, w.Namespaces[i].Gaps...)
 	}
 	for _, g := range all {
 		if g.Source == facts.SourceSockets && !a.walked {
 			continue // it was not its turn
 		}
-		now[g] = true
-		if !a.gaps[g] {
+		if !now[g.Source] && !a.gaps[g.Source] {
 			a.log.Info("cannot look", "source", string(g.Source), "reason", g.Reason)
 		}
+		now[g.Source] = true
 	}
-	if a.walked || a.gaps == nil {
+	if a.walked { // what only a walk shows is not forgotten in between
 		a.gaps = now
 	}
 }
