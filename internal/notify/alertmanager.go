@@ -147,6 +147,7 @@ func (m *alertmanager) repeat() {
 	for key, e := range m.resolved {
 		m.post(key, e.alert, nil)
 	}
+	m.wake()
 }
 
 // setActive replaces what fires; what is new among it is posted at once.
@@ -163,6 +164,7 @@ func (m *alertmanager) setActive(alerts []incident.Alert) {
 		}
 	}
 	m.firing, m.told = firing, true
+	m.wake()
 }
 
 // post leaves an alert with every member. m.mu is held, so that they all get
@@ -170,6 +172,13 @@ func (m *alertmanager) setActive(alerts []incident.Alert) {
 func (m *alertmanager) post(key string, a incident.Alert, done chan<- error) {
 	for _, p := range m.peers {
 		p.put(key, a, done)
+	}
+}
+
+// wake has the members told what was posted.
+func (m *alertmanager) wake() {
+	for _, p := range m.peers {
+		p.wake()
 	}
 }
 
@@ -220,6 +229,7 @@ func (m *alertmanager) news(a incident.Alert, done chan<- error) bool {
 		m.resolved[key] = ended{alert: a, until: m.now().Add(resolvedFor)}
 	}
 	m.post(key, a, done)
+	m.wake()
 	return true
 }
 

@@ -28,10 +28,10 @@ type peer struct {
 	quietUntil time.Time // the server asked for it
 }
 
-// pending is news for a peer, and who waits to hear how it went.
+// pending is news for a peer, and where to tell how it went.
 type pending struct {
 	alert incident.Alert
-	done  []chan<- error // each has room for the answer
+	done  chan<- error // has room for the answer; nil where nobody waits
 }
 
 func newPeer(address, generator string, owner *alertmanager) *peer {
@@ -45,7 +45,7 @@ func newPeer(address, generator string, owner *alertmanager) *peer {
 	}
 }
 
-// put leaves news with the peer; it never blocks.
+// put leaves news with the peer, until it is woken.
 func (p *peer) put(key string, a incident.Alert, done chan<- error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -55,12 +55,16 @@ func (p *peer) put(key string, a incident.Alert, done chan<- error) {
 	}
 	now.alert = a
 	if done != nil {
-		now.done = append(now.done, done)
+		now.done = done
 	}
 	p.waiting[key] = now
+}
+
+// wake has what waits posted; it never blocks.
+func (p *peer) wake() {
 	select {
 	case p.kick <- struct{}{}:
-	default:
+	default: // it will look anyway
 	}
 }
 
@@ -171,7 +175,7 @@ func (p *peer) request(ctx context.Context, batch []pending) error {
 
 func awaited(batch []pending) bool {
 	for _, b := range batch {
-		if len(b.done) > 0 {
+		if b.done != nil {
 			return true
 		}
 	}
@@ -181,8 +185,8 @@ func awaited(batch []pending) bool {
 // answer tells everybody who waits for a batch how it went.
 func answer(batch []pending, err error) {
 	for _, b := range batch {
-		for _, done := range b.done {
-			done <- err
+		if b.done != nil {
+			b.done <- err
 		}
 	}
 }
