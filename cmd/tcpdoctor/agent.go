@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -73,7 +74,8 @@ func (o *agentOptions) settings() (settings, error) {
 	if given("state-dir") {
 		s.StateDir = o.stateDir
 	}
-	wrong := append(settingsError(s.Agent.problems()), s.Alerts.problems()...)
+	wrong := append(unknownEnvironment(os.Environ()), s.Agent.problems()...)
+	wrong = append(wrong, s.Alerts.problems()...)
 	for _, err := range s.Receivers.Validate() {
 		wrong = append(wrong, "receivers."+err.Error())
 	}

@@ -96,24 +96,32 @@ func (a *agentSettings) problems() []string {
 	bad(a.Recordings.Files >= 0, "recordings.files", "%d is negative", a.Recordings.Files)
 	bad(a.Apply.Every >= time.Minute, "apply.every", "%v is less than 1m", a.Apply.Every)
 	_, err := parseLevel(a.Log.Level)
-	bad(err == nil, "log.level", "%v", err)
+	bad(err == nil, "log.level", "%s", text(err))
 	bad(a.Log.Format == "text" || a.Log.Format == "json", "log.format", "no format %q (there are: json, text)", a.Log.Format)
 	for _, l := range a.Listen {
 		err := checkListen(l)
-		bad(err == nil, "listen", "%v", err)
+		bad(err == nil, "listen", "%s", text(err))
 	}
 	for _, p := range a.Apply.Profiles {
 		err := knownProfile(p)
-		bad(err == nil, "apply.profiles", "%v", err)
+		bad(err == nil, "apply.profiles", "%s", text(err))
 	}
 	if a.Netns != "all" && a.Netns != "self" {
 		h, err := netns.Open(a.Netns)
-		bad(err == nil, "netns", "%v", err)
+		bad(err == nil, "netns", "%s", text(err))
 		if err == nil {
 			_ = h.Close()
 		}
 	}
 	return wrong
+}
+
+// text is an error in one line; "" for none.
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return message(err)
 }
 
 // checkListen makes sure that an address can be listened on in principle.

@@ -73,6 +73,24 @@ func unknownKeys(values map[string]any, known []string) []string {
 	return unknown
 }
 
+// unknownEnvironment tells of variables that look like settings and are none. What
+// commands are given about an alert is not meant for us, see [notify.CommandConfig].
+func unknownEnvironment(environ []string) settingsError {
+	var known []string
+	for _, k := range settingKeys() {
+		known = append(known, "TCPDOCTOR_"+strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(k)))
+	}
+	var wrong settingsError
+	for _, e := range environ {
+		name, _, _ := strings.Cut(e, "=")
+		if strings.HasPrefix(name, "TCPDOCTOR_") && !strings.HasPrefix(name, "TCPDOCTOR_ALERT_") && !slices.Contains(known, name) {
+			wrong = append(wrong, fmt.Sprintf("environment: no setting %s%s", name, suggestion(name, known)))
+		}
+	}
+	slices.Sort(wrong)
+	return wrong
+}
+
 // leaves lists the keys of values, with the place in its list for what is in a
 // list: receivers[0].url.
 func leaves(prefix string, value any) []string {
