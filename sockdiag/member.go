@@ -126,17 +126,22 @@ func (m *member) read(ctx context.Context, into *facts.Snapshot, since func() fl
 	before := since()
 	r, gaps, err := m.src.counters(ctx)
 	if err != nil {
-		var unreadable *UnreadableError
-		if !errors.As(err, &unreadable) {
-			unreadable = &UnreadableError{Source: facts.SourceNetstat, Err: err}
-		}
-		m.fail(unreadable.Source, unreadable.Err)
+		u := unreadable(err)
+		m.fail(u.Source, u.Err)
 		return
 	}
 	// The counters that matter are the first ones to be read.
 	into.AtSeconds = before
 	into.Counters, into.Gauges = r.counters, r.gauges
 	m.addGaps(gaps)
+}
+
+// unreadable says what could not be read.
+func unreadable(err error) *UnreadableError {
+	if u, ok := errors.AsType[*UnreadableError](err); ok {
+		return u
+	}
+	return &UnreadableError{Source: facts.SourceNetstat, Err: err}
 }
 
 // addGaps keeps each gap once: both readings fail alike.

@@ -79,16 +79,22 @@ func describe(ctx context.Context, t tree, root procfs.FS, h holder) (facts.Proc
 		p.Container, p.Unit = containerID(p.Cgroup), unitOf(p.Cgroup)
 	}
 	dir := filepath.Join(t.proc, strconv.Itoa(h.pid))
+	readLimits(dir, &p)
+	p.NetnsInode = netnsInode(dir)
+	return p, true
+}
+
+// readLimits reads how many descriptors a process may have, and where it sleeps.
+func readLimits(dir string, p *facts.Process) {
 	if b, err := readSmall(filepath.Join(dir, "limits")); err == nil {
 		if limit, ok := parseFDLimit(b); ok {
 			p.FDLimit = facts.Some(limit)
 		}
 	}
+	p.BlockedIn = ""
 	if b, err := readSmall(filepath.Join(dir, "wchan")); err == nil && string(b) != "0" {
 		p.BlockedIn = string(bytes.TrimSpace(b))
 	}
-	p.NetnsInode = netnsInode(dir)
-	return p, true
 }
 
 // netnsInode returns the inode number of a process's network namespace, 0 where

@@ -165,7 +165,7 @@ func TestWalkDescriptorsAllocations(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer unix.Close(dir)
-	w := &fdWalker{wanted: map[uint32]struct{}{1: {}}, entries: make([]byte, 64<<10), link: make([]byte, 64)}
+	w := newFDWalker(-1, map[uint32]struct{}{1: {}})
 	n, err := unix.Getdents(dir, w.entries)
 	if err != nil {
 		t.Fatal(err)

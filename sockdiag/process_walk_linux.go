@@ -45,7 +45,7 @@ func walkDescriptors(ctx context.Context, proc string, wanted map[uint32]struct{
 		return walkResult{}, fmt.Errorf("sockdiag: list processes: %s: %w", proc, err)
 	}
 	defer unix.Close(root)
-	pids, err := listPIDs(root)
+	listed, err := listProcesses(root)
 	if err != nil {
 		return walkResult{}, fmt.Errorf("sockdiag: list processes: %s: %w", proc, err)
 	}
@@ -54,14 +54,14 @@ func walkDescriptors(ctx context.Context, proc string, wanted map[uint32]struct{
 	var running sync.WaitGroup
 	for i := range walkers {
 		w := &walkers[i]
-		*w = fdWalker{root: root, wanted: wanted, entries: make([]byte, 64<<10), link: make([]byte, 64)}
+		*w = newFDWalker(root, wanted)
 		running.Go(func() {
 			for ctx.Err() == nil {
 				at := int(next.Add(1)) - 1
-				if at >= len(pids) {
+				if at >= len(listed) {
 					return
 				}
-				w.process(ctx, pids[at])
+				w.process(ctx, listed[at].pid)
 			}
 		})
 	}
@@ -76,22 +76,31 @@ func walkDescriptors(ctx context.Context, proc string, wanted map[uint32]struct{
 	return out, nil
 }
 
-// listPIDs lists the processes below an open /proc.
-func listPIDs(root int) ([]int, error) {
-	var pids []int
-	buf := make([]byte, 64<<10)
+// listed is a process as its folder is listed. Another process of the same number
+// has another inode; the same process may come to have another one too.
+type listed struct {
+	pid   int
+	inode uint64
+}
+
+// listProcesses lists the processes below an open /proc.
+func listProcesses(root int) ([]listed, error) {
+	var out []listed
+	buf := make([]byte, 32<<10)
 	for {
 		n, err := unix.Getdents(root, buf)
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
 		if err != nil || n <= 0 {
-			return pids, err
+			return out, err
 		}
 		for rest := buf[:n]; len(rest) > 0; {
 			name, size := direntName(rest)
-			if pid, err := strconv.Atoi(string(name)); err == nil {
-				pids = append(pids, pid)
+			if len(name) > 0 && name[0] >= '1' && name[0] <= '9' {
+				if pid, err := strconv.Atoi(string(name)); err == nil {
+					out = append(out, listed{pid, binary.NativeEndian.Uint64(rest)})
+				}
 			}
 			rest = rest[size:]
 		}
@@ -128,10 +137,17 @@ type fdWalker struct {
 	wanted  map[uint32]struct{}
 	entries []byte
 	link    []byte
+	// lowOnly leaves off after the first piece of a table of descriptors, which
+	// holds the lowest.
+	lowOnly bool
 
 	holders []holder
 	denied  []int
 	seen    int
+}
+
+func newFDWalker(root int, wanted map[uint32]struct{}) fdWalker {
+	return fdWalker{root: root, wanted: wanted, entries: make([]byte, 64<<10), link: make([]byte, 64)}
 }
 
 // process looks through the descriptors of one process.
@@ -152,6 +168,9 @@ func (w *fdWalker) process(ctx context.Context, pid int) {
 			break
 		}
 		err = w.batch(dir, w.entries[:n], &h)
+		if w.lowOnly {
+			break
+		}
 	}
 	switch {
 	case errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM):

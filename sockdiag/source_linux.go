@@ -86,12 +86,15 @@ func (l *liveSource) dialHere() (*Conn, error) {
 	return newLendingConn(d, l.lent), nil
 }
 
-// walkLeave is how long a dump has to come back when its time is over. It looks
-// at the time after each piece.
-const walkLeave = time.Second
+// walkLeave and pollLeave are how long a dump has to come back when its time is
+// over. It looks at the time after each piece, and twenty times a second in between.
+const (
+	walkLeave = time.Second
+	pollLeave = 100 * time.Millisecond
+)
 
 func (l *liveSource) poll(ctx context.Context) ([]facts.Listener, error) {
-	found, err := inLane(ctx, &l.polling, patience{leave: walkLeave}, func() ([]facts.Listener, error) {
+	found, err := inLane(ctx, &l.polling, patience{leave: pollLeave}, func() ([]facts.Listener, error) {
 		out := make([]facts.Listener, 0, l.many)
 		for s, err := range l.polled.Listeners(ctx) {
 			if err != nil {

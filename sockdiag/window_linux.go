@@ -91,7 +91,7 @@ func newSession(ctx context.Context, t tree, dir *sysctl.Dir, o Options, began t
 	case err != nil:
 		s.gap(facts.SourceBoundPorts, "whether this kernel shows sockets that are bound without being connected: %v", err)
 	case !shows:
-		s.gap(facts.SourceBoundPorts, "this kernel does not show sockets that are bound without being connected (6.8 and later do)")
+		s.gap(facts.SourceBoundPorts, boundHidden)
 	}
 	for _, h := range o.Namespaces {
 		m := &member{src: newLiveSource(h, t, dir, namespaceKeys, nil)}
@@ -103,6 +103,9 @@ func newSession(ctx context.Context, t tree, dir *sysctl.Dir, o Options, began t
 	s.atEnd = func(ctx context.Context) { s.readOnce(ctx, t, dir, hostKeys) }
 	return s
 }
+
+// boundHidden is why bound sockets are a gap.
+const boundHidden = "this kernel does not show sockets that are bound without being connected (6.8 and later do)"
 
 func (s *session) gap(source facts.Source, format string, args ...any) {
 	s.window.Gaps = append(s.window.Gaps, facts.Gap{Source: source, Reason: fmt.Sprintf(format, args...)})

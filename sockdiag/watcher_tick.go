@@ -1,0 +1,130 @@
+package sockdiag
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tcpdoctor/tcpdoctor/facts"
+)
+
+const (
+	// windowMin is the shortest time that rates are told of.
+	windowMin = 50 * time.Millisecond
+	// notWalked is the gap of every tick that no walk completes.
+	notWalked = "not walked over in this tick"
+)
+
+// Tick takes the window since the tick before: counters at both ends, what the
+// polls saw, and the listeners at the end. Its censuses hold nothing but listeners,
+// and the sockets are a gap; Walk fills them in. A namespace without a reading at
+// the start, or with one too close to the end, is one instant, without rates.
+//
+// The clock may jump: all durations are measured by one that does not, and only
+// Started follows the other.
+func (w *Watcher) Tick(ctx context.Context) (facts.Window, error) {
+	w.state.Lock()
+	defer w.state.Unlock()
+	switch {
+	case w.closed:
+		return facts.Window{}, ErrWatcherClosed
+	case len(w.members) == 0:
+		return facts.Window{}, errors.New("sockdiag: tick: no namespace to look at")
+	}
+	done := w.measure(func(s *WatchStats) *PartCost { return &s.Tick })
+	limited, cancel := context.WithTimeoutCause(ctx, w.o.TickDeadline, errDeadline)
+	defer cancel()
+
+	now := time.Now()
+	zero := w.begun
+	win := facts.Window{
+		Host: w.seen.host, HostSettings: w.seen.settings, Seconds: now.Sub(zero).Seconds(),
+		Started: now.Add(-now.Sub(zero)).Round(0).UTC(), SharedStart: w.last,
+		Gaps: append(slices.Clone(w.seen.gaps), w.listGaps...),
+	}
+	for _, m := range w.members {
+		if m.failed != nil {
+			win.Gaps = append(win.Gaps, m.leftOut())
+			continue
+		}
+		win.Namespaces = append(win.Namespaces, w.tickOne(limited, m, zero))
+	}
+	var gaps []facts.Gap
+	win.SharedEnd, gaps = w.shared(limited)
+	win.Gaps = append(win.Gaps, w.counted(gaps)...)
+	var err error
+	if win.Log, err = w.log(limited); err != nil {
+		win.Gaps = append(win.Gaps, w.counted([]facts.Gap{{Source: facts.SourceKernelLog, Reason: err.Error()}})...)
+	}
+	w.begun, w.last, w.nextPoll = now, win.SharedEnd, time.Now().Add(max(w.pollEvery, w.o.Poll))
+	win.Processes, gaps = w.owners.ofListeners(limited, listenersOf(win.Namespaces))
+	win.Gaps = append(win.Gaps, gaps...)
+	cost := done()
+	win.Cost = facts.Cost{WallSeconds: cost.LastWall.Seconds(), CPUSeconds: cost.LastCPU.Seconds()}
+	if ctx.Err() != nil {
+		return facts.Window{}, fmt.Errorf("sockdiag: tick: %w", context.Cause(ctx))
+	}
+	return win, nil
+}
+
+// counted counts gaps as errors and returns them.
+func (w *Watcher) counted(gaps []facts.Gap) []facts.Gap {
+	w.failed(gaps...)
+	return gaps
+}
+
+// leftOut is the gap of a namespace that cannot be judged.
+func (m *member) leftOut() facts.Gap {
+	return facts.Gap{
+		Source: facts.SourceNamespaces,
+		Reason: fmt.Sprintf("namespace %s is left out: %s: %v", m.label(), m.failed.Source, m.failed.Err),
+	}
+}
+
+// tickOne takes the window of one namespace and begins its next one. A reading that
+// failed leaves its place to the one before: the next window then begins earlier.
+func (w *Watcher) tickOne(ctx context.Context, m *watchedNamespace, zero time.Time) facts.NamespaceWindow {
+	polled := w.poll(ctx, m)
+	at := time.Now()
+	r, gaps, err := m.src.counters(ctx)
+	if err != nil {
+		u := unreadable(err)
+		gaps = append(gaps, facts.Gap{Source: u.Source, Reason: u.Err.Error()})
+	}
+	m.addGaps(w.counted(gaps))
+	m.gap(facts.SourceSockets, notWalked)
+	m.finish()
+
+	n := m.window
+	if !m.start.at.IsZero() && at.Sub(m.start.at) >= windowMin {
+		n.Start = facts.Snapshot{
+			AtSeconds: m.start.at.Sub(zero).Seconds(), Counters: m.start.counters, Gauges: m.start.gauges,
+			Census: censusOfListeners(m.start.listeners),
+		}
+	}
+	n.End.AtSeconds = at.Sub(zero).Seconds()
+	if polled {
+		n.End.Census = censusOfListeners(m.listeners)
+	}
+	if err == nil {
+		n.End.Counters, n.End.Gauges = r.counters, r.gauges
+		m.start = lastReading{at, r.counters, r.gauges, m.listeners}
+	}
+	m.begin()
+	return n
+}
+
+// censusOfListeners is a census for which nothing but the listeners was asked.
+func censusOfListeners(all []facts.Listener) facts.Census {
+	c := facts.Census{ListenersOnly: true, Listeners: all, Sockets: uint64(len(all))}
+	for i := range all {
+		if all[i].Family == facts.IPv4 {
+			c.IPv4[facts.Listen]++
+		} else {
+			c.IPv6[facts.Listen]++
+		}
+	}
+	return c
+}
