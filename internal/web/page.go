@@ -86,7 +86,7 @@ func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 	p := s.current.Load()
 	if p == nil {
 		answer(w, http.StatusOK, pageDoc{
-			Version: s.version, Tone: "unknown", Verdict: "waiting for the first look", Now: s.now(),
+			Version: report.Clean(s.version), Tone: "unknown", Verdict: "waiting for the first look", Now: s.now(),
 			Incidents: []pageIncident{}, Charts: answered(nil), Latest: map[string]float64{},
 			Tables: []pageTable{}, Agent: []pageFact{}, HistoryProblem: s.historyProblem(nil),
 		})
@@ -107,7 +107,7 @@ func (s *Server) page(w http.ResponseWriter, _ *http.Request) {
 // document puts a snapshot into words.
 func (s *Server) document(p *published) pageDoc {
 	doc := pageDoc{
-		Version: s.version, Ready: p.Ready, IntervalSeconds: p.Pace.Interval.Seconds(),
+		Version: report.Clean(s.version), Ready: p.Ready, IntervalSeconds: p.Pace.Interval.Seconds(),
 		Incidents: []pageIncident{}, Charts: answered(p.figures), Latest: map[string]float64{},
 		Tables: []pageTable{}, Agent: agentFacts(p), HistoryProblem: s.historyProblem(p),
 	}

@@ -1,6 +1,6 @@
 // Asks the agent how it stands, as often as it looks, and draws the answer.
 
-import { keep, make, remake, say, show, table } from "./dom.js";
+import { clean, fill, keep, make, remake, say, show, table } from "./dom.js";
 import { drawCharts, Past, recolour } from "./charts.js";
 import { drawFindings, drawPast } from "./findings.js";
 import { lasted, time } from "./words.js";
@@ -78,7 +78,7 @@ function draw(doc) {
   say($("verdict"), verdict);
   say($("aside"), doc.aside ?? "");
   say($("where"), doc.where ?? "");
-  const title = [`${marks[doc.tone]} ${doc.verdict}`, doc.where?.split(" · ")[0], "tcpdoctor"].filter(Boolean).join(" · ");
+  const title = clean([`${marks[doc.tone]} ${doc.verdict}`, doc.where?.split(" · ")[0], "tcpdoctor"].filter(Boolean).join(" · "));
   if (document.title !== title) document.title = title;
   const icon = `icon-${doc.tone}.svg`;
   if ($("icon").getAttribute("href") !== icon) $("icon").setAttribute("href", icon);
@@ -135,16 +135,13 @@ function announce(open) {
 }
 
 function tables(list) {
+  const texts = { listeners: 2, destinations: 3, states: 1 };
   show($("now-section"), list.length > 0);
   keep($("tables"), list, (t) => t.id,
-    (t) => make("details", {}, make("summary"), make("div", {})),
+    (t) => make("details", {}, make("summary", {}, t.title), table(t.title, t.columns, (i) => i >= texts[t.id]), make("p", { class: "faint" })),
     (node, t) => {
-      say(node.querySelector("summary"), t.title);
-      const text = { listeners: 2, destinations: 3, states: 1 }[t.id];
-      remake(node.lastElementChild, t, () => [
-        table(t.title, t.columns, t.rows, (i) => i >= text),
-        ...(t.more ? [make("p", { class: "faint" }, `and ${t.more} more`)] : []),
-      ]);
+      fill(node.querySelector(".scroll"), t.rows);
+      say(node.lastElementChild, t.more ? `and ${t.more} more` : "");
     });
 }
 

@@ -1,7 +1,7 @@
 // Charts: a question, the answer in words, the picture, and the same as a table.
 
 import uPlot from "./uplot/uPlot.esm.js";
-import { keep, make, say, show, table } from "./dom.js";
+import { fill, keep, make, say, show, table } from "./dom.js";
 import { figure, moment, short, tick } from "./words.js";
 
 const dashes = [[], [6, 3], [2, 3]];
@@ -94,7 +94,8 @@ function create(chart) {
     make("p", { class: "answer" }),
     make("div", { class: "plot", role: "img" }, make("p", { class: "nothing" }, "Nothing seen in this span yet.")),
     make("ul", { class: "legend" }, ...legend),
-    make("details", {}, make("summary", { "aria-label": `As a table: ${chart.question}` }, "As a table"), make("div", {})));
+    make("details", {}, make("summary", { "aria-label": `As a table: ${chart.question}` }, "As a table"),
+      table(`Table: ${chart.question}`, ["Until", ...chart.lines.map((l) => `Most: ${l.label}`)], (i) => i > 0)));
   node.querySelector("details").addEventListener("toggle", () => drawTable(node));
   new ResizeObserver(() => fit(node)).observe(node.querySelector(".plot"));
   return node;
@@ -203,8 +204,5 @@ function drawTable(node) {
     for (const i of chart.lines.keys()) row.push(figure(peak(values[2 + 2 * i].slice(begin, end)), chart.unit));
     rows.push(row);
   }
-  const columns = ["Until", ...chart.lines.map((l) => `Most: ${l.label}`)];
-  const scrolled = details.querySelector(".scroll")?.scrollTop ?? 0;
-  details.lastElementChild.replaceChildren(table(`Table: ${chart.question}`, columns, rows, (i) => i > 0));
-  details.querySelector(".scroll").scrollTop = scrolled;
+  fill(details.querySelector(".scroll"), rows);
 }

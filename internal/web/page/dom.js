@@ -1,6 +1,9 @@
 // Makes and changes elements. Nothing here or elsewhere makes markup of text:
 // names on this page are chosen by whoever runs a process.
 
+/** Spells out what would be shown as something else than it is: controls, and marks that turn the direction of text. */
+export const clean = (text) => text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (c) => `\\u{${c.codePointAt(0).toString(16)}}`);
+
 /** Makes an element with attributes and children; strings become text. */
 export function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -8,12 +11,13 @@ export function make(tag, attributes = {}, ...children) {
     if (value === true) node.setAttribute(name, "");
     else if (value !== false && value != null) node.setAttribute(name, String(value));
   }
-  node.append(...children);
+  node.append(...children.map((c) => (typeof c === "string" ? clean(c) : c)));
   return node;
 }
 
 /** Changes text only where it differs, so that nothing is redrawn or read out for nothing. */
 export function say(node, text) {
+  text = clean(text);
   if (node.textContent !== text) node.textContent = text;
 }
 
@@ -49,13 +53,17 @@ export function keep(parent, items, key, create, update) {
   for (const gone of have.values()) gone.remove();
 }
 
-/** Makes a table that can be scrolled sideways with the keys. */
-export function table(name, columns, rows, isNumber) {
-  const cell = (tag, text, i) => make(tag, {
-    class: isNumber(i) ? "number" : null, scope: tag === "th" ? "col" : null,
-  }, text);
-  return make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name },
-    make("table", {},
-      make("thead", {}, make("tr", {}, ...columns.map((c, i) => cell("th", c, i)))),
-      make("tbody", {}, ...rows.map((row) => make("tr", {}, ...row.map((c, i) => cell("td", c, i)))))));
+/** Makes a table that can be scrolled with the keys. */
+export function table(name, columns, isNumber) {
+  const head = columns.map((text, i) => make("th", { scope: "col", class: isNumber(i) ? "number" : null }, text));
+  const node = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name },
+    make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody")));
+  node.isNumber = isNumber;
+  return node;
+}
+
+/** Writes the rows of a table; the table itself stays, and with it focus and place. */
+export function fill(node, rows) {
+  remake(node.querySelector("tbody"), rows, () => rows.map((row) => make("tr", {},
+    ...row.map((cell, i) => make("td", { class: node.isNumber(i) ? "number" : null }, cell)))));
 }

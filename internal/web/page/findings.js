@@ -1,6 +1,6 @@
 // What is wrong: one card for each incident, in the order what, why, who, what now.
 
-import { keep, make, remake, say, show } from "./dom.js";
+import { fill as fillTable, keep, make, remake, say, show, table } from "./dom.js";
 import { lasted, moment } from "./words.js";
 
 /** Where there is room for them beside the words, the figures are shown at once. */
@@ -18,7 +18,7 @@ function card(incident, isNew) {
   const node = make("article", { class: isNew ? "finding new" : "finding", "aria-labelledby": title.id },
     make("header", {}, make("p", { class: "tags" }), title),
     make("dl", { class: "told" }),
-    make("details", { open: wide.matches }, make("summary"), make("div", { class: "figures" })));
+    make("details", { open: wide.matches }, make("summary"), table(`Figures: ${incident.summary}`, ["Figure", "Value", "Read from"], (i) => i === 1)));
   return node;
 }
 
@@ -43,7 +43,7 @@ function fill(node, i, now) {
   const figures = i.evidence ?? [];
   show(details, figures.length > 0);
   say(details.querySelector("summary"), `The ${figures.length} figures it rests on`);
-  remake(details.querySelector(".figures"), figures, () => [evidence(i, figures)]);
+  fillTable(details.querySelector(".scroll"), figures.map((f) => [f.name, f.figure, f.source]));
 }
 
 function told(i) {
@@ -62,15 +62,6 @@ function told(i) {
   }
   if (i.recording) out.push(make("dt", {}, "kept"), make("dd", {}, "the minutes before, as ", make("code", {}, i.recording)));
   return out;
-}
-
-function evidence(i, figures) {
-  const rows = figures.map((f) => make("tr", {},
-    make("td", {}, f.name), make("td", { class: "number" }, f.figure), make("td", { class: "source" }, make("code", {}, f.source))));
-  return make("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Figures: ${i.summary}` },
-    make("table", {},
-      make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Figure"), make("th", { scope: "col", class: "number" }, "Value"), make("th", { scope: "col" }, "Read from"))),
-      make("tbody", {}, ...rows)));
 }
 
 /** Draws what was found before. */
