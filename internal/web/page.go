@@ -37,15 +37,21 @@ type pageDoc struct {
 	IntervalSeconds float64  `json:"interval_seconds"`
 	LastTick        string   `json:"last_tick,omitempty"`
 
-	Incidents []pageIncident     `json:"incidents"`
-	Scope     *report.ToldScope  `json:"scope,omitempty"`
-	Charts    []chart            `json:"charts"`
-	Latest    map[string]float64 `json:"latest"`
-	Tables    []pageTable        `json:"tables"`
-	Agent     []pageFact         `json:"agent"`
+	Incidents []pageIncident `json:"incidents"`
+	// MoreIncidents counts those that are left out.
+	MoreIncidents int `json:"more_incidents,omitempty"`
+
+	Scope  *report.ToldScope  `json:"scope,omitempty"`
+	Charts []chart            `json:"charts"`
+	Latest map[string]float64 `json:"latest"`
+	Tables []pageTable        `json:"tables"`
+	Agent  []pageFact         `json:"agent"`
 	// HistoryProblem says why there is no past; "" if there is.
 	HistoryProblem string `json:"history_problem,omitempty"`
 }
+
+// incidentsShown is how many incidents the page shows: the most urgent ones.
+const incidentsShown = 50
 
 // pageIncident is an incident in words.
 type pageIncident struct {
@@ -127,7 +133,9 @@ func (s *Server) document(p *published) pageDoc {
 		doc.Where = where(rep)
 	}
 	all := current(p.Incidents)
-	for _, i := range all {
+	shown, rest := split(all, incidentsShown)
+	doc.MoreIncidents = len(rest)
+	for _, i := range shown {
 		doc.Incidents = append(doc.Incidents, tellIncident(rep, i, all))
 	}
 	doc.Tone, doc.Verdict, doc.Aside = verdict(p, all)

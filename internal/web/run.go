@@ -38,7 +38,7 @@ func (s *Server) Run(ctx context.Context) error {
 	servers := make([]*http.Server, len(listeners))
 	var serving sync.WaitGroup
 	for i, l := range listeners {
-		servers[i] = s.server()
+		servers[i] = s.server(room)
 		serving.Go(func() {
 			flags := &toolkit.FlagConfig{WebConfigFile: &s.configFile}
 			err := toolkit.Serve(limitedListener{l, room}, servers[i], flags, s.logger)
@@ -82,9 +82,15 @@ func (s *Server) open(ctx context.Context) ([]net.Listener, error) {
 	return out, nil
 }
 
-func (s *Server) server() *http.Server {
+func (s *Server) server(room chan struct{}) *http.Server {
+	crowded := func(w http.ResponseWriter, r *http.Request) {
+		if len(room) > cap(room)/2 {
+			w.Header().Set("Connection", "close") // others want in
+		}
+		s.handler.ServeHTTP(w, r)
+	}
 	return &http.Server{
-		Handler:           s.handler,
+		Handler:           http.HandlerFunc(crowded),
 		ReadHeaderTimeout: headerWait,
 		ReadTimeout:       requestWait,
 		WriteTimeout:      answerWait,

@@ -88,6 +88,8 @@ function draw(doc) {
   drawFindings($("findings"), open, now);
   drawFindings($("watched"), pending, now);
   show($("watched-section"), pending.length > 0);
+  show($("more"), Boolean(doc.more_incidents));
+  say($("more"), doc.more_incidents ? `${doc.more_incidents} less urgent ones are not shown here: see the findings as JSON.` : "");
   announce(open);
   scope(doc, open);
 

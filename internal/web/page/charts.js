@@ -88,7 +88,7 @@ function create(chart) {
     root.append(stroke);
     return root;
   };
-  const legend = chart.lines.map((l, i) => make("li", {}, svg(i), make("span", {}, l.label), make("b", {}, "–")));
+  const legend = chart.lines.map((l, i) => make("li", {}, svg(i), make("span", {}, l.label), make("span", { class: "value" }, make("b", {}, "–"), make("span"))));
   const node = make("article", { class: "chart", "aria-labelledby": title },
     make("h3", { id: title }, chart.question),
     make("p", { class: "answer" }),
@@ -125,12 +125,13 @@ const peak = (values) => values.reduce((m, v) => (v != null && (m == null || v >
 /** Writes the values under the pointer into the legend, or the newest and the peak. */
 function legend(node, index) {
   const { chart, values } = node;
-  for (const [i, item] of [...node.querySelectorAll(".legend b")].entries()) {
+  for (const [i, item] of [...node.querySelectorAll(".legend .value")].entries()) {
     const mean = values[1 + 2 * i], max = values[2 + 2 * i];
-    const text = index == null
-      ? `${figure(last(mean), chart.unit)}, peak ${figure(peak(max), chart.unit)}`
-      : `${figure(max[index], chart.unit)} at ${moment(new Date(values[0][index] * 1000))}`;
-    say(item, text);
+    const [now, beside] = index == null
+      ? [last(mean), `, peak ${figure(peak(max), chart.unit)}`]
+      : [max[index], ` at ${moment(new Date(values[0][index] * 1000))}`];
+    say(item.firstElementChild, figure(now, chart.unit));
+    say(item.lastElementChild, beside);
   }
 }
 

@@ -46,6 +46,7 @@ func main() {
 	flag.BoolVar(&o.view.Mobile, "mobile", false, "act like a telephone")
 	flag.DurationVar(&o.deadline, "deadline", time.Minute, "how long it may take")
 	flag.Parse()
+	o.view.Still = true // a picture of colours on their way to others helps nobody
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, o); err != nil {
