@@ -1,117 +1,18 @@
 package notify
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"pgregory.net/rapid"
 
 	"github.com/tcpdoctor/tcpdoctor/internal/incident"
 )
-
-// cluster is a cluster of Alertmanagers without a network: as far as alerts go
-// they do as the real one does.
-type cluster struct {
-	mu      sync.Mutex
-	members map[string]*member // by host
-}
-
-// member keeps alerts by their labels.
-type member struct {
-	alerts map[string]postable
-	posts  []time.Time
-	status func(alerts []postable) (int, http.Header) // nil for 200
-	down   bool
-	seen   func(a postable)
-}
-
-func newCluster(hosts ...string) *cluster {
-	c := &cluster{members: make(map[string]*member)}
-	for _, h := range hosts {
-		c.members[h] = &member{alerts: make(map[string]postable)}
-	}
-	return c
-}
-
-// do changes or looks at the members.
-func (c *cluster) do(f func(m map[string]*member)) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	f(c.members)
-}
-
-// RoundTrip implements [http.RoundTripper].
-func (c *cluster) RoundTrip(r *http.Request) (*http.Response, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	m := c.members[r.URL.Host]
-	if m == nil || m.down || r.URL.Path != "/api/v2/alerts" {
-		return nil, fmt.Errorf("no route to %s", r.URL.Host)
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return nil, err
-	}
-	var alerts []postable
-	if err := json.Unmarshal(body, &alerts); err != nil {
-		return nil, err
-	}
-	resp := &http.Response{StatusCode: 200, Body: io.NopCloser(&bytes.Buffer{}), Header: make(http.Header), Request: r}
-	m.posts = append(m.posts, time.Now())
-	if m.status != nil {
-		if resp.StatusCode, resp.Header = m.status(alerts); resp.StatusCode != 200 {
-			return resp, nil
-		}
-	}
-	for _, a := range alerts {
-		if m.seen != nil {
-			m.seen(a)
-		}
-		m.put(a)
-	}
-	return resp, nil
-}
-
-// put keeps an alert: one that overlaps what is known of it extends that, any
-// other replaces it.
-func (m *member) put(a postable) {
-	key := labelsKey(a.Labels)
-	old, ok := m.alerts[key]
-	overlaps := a.EndsAt.After(old.StartsAt) && a.EndsAt.Before(old.EndsAt) ||
-		a.StartsAt.After(old.StartsAt) && a.StartsAt.Before(old.EndsAt)
-	if ok && overlaps {
-		if old.StartsAt.Before(a.StartsAt) {
-			a.StartsAt = old.StartsAt
-		}
-		if a.EndsAt.After(time.Now()) {
-			a.EndsAt = later(a.EndsAt, old.EndsAt)
-		}
-	}
-	m.alerts[key] = a
-}
-
-// firing lists the subjects of what fires.
-func (m *member) firing() []string {
-	var all []string
-	for _, a := range m.alerts {
-		if a.EndsAt.After(time.Now()) {
-			all = append(all, a.Labels["subject"])
-		}
-	}
-	slices.Sort(all)
-	return all
-}
 
 // agentOf makes a dispatcher whose one receiver is the cluster.
 func agentOf(t *testing.T, c *cluster, q Queue) *Dispatcher {
@@ -161,7 +62,7 @@ func TestAlertmanagerLevels(t *testing.T) {
 			})
 		}
 		both("at once", subjects(a, b)...)
-		time.Sleep(49 * time.Hour)
+		pass(49 * time.Hour)
 		both("two days later", subjects(a, b)...)
 		c.do(func(members map[string]*member) {
 			m := members["one"]
@@ -177,7 +78,7 @@ func TestAlertmanagerLevels(t *testing.T) {
 			}
 			m.alerts = map[string]postable{} // it forgot
 		})
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		both("after a restart of one", subjects(a, b)...)
 
 		ended := time.Now()
@@ -188,25 +89,25 @@ func TestAlertmanagerLevels(t *testing.T) {
 		d.Wake()
 		both("one is over", subjects(a)...)
 		c.do(func(members map[string]*member) { members["two"].alerts = map[string]postable{} })
-		time.Sleep(14 * time.Minute)
+		pass(14 * time.Minute)
 		c.do(func(members map[string]*member) {
 			if got, ok := members["two"].alerts[labelsKey(b.Labels)]; !ok || !got.EndsAt.Equal(ended) {
 				t.Errorf("it was not told again that one is over: %v", got)
 			}
 			members["two"].alerts = map[string]postable{}
 		})
-		time.Sleep(3 * time.Minute)
+		pass(3 * time.Minute)
 		c.do(func(members map[string]*member) {
 			members["two"].alerts = map[string]postable{}
 		})
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		c.do(func(members map[string]*member) {
 			if got := len(members["two"].alerts); got != 1 {
 				t.Errorf("%d alerts are posted after a quarter of an hour, want 1", got)
 			}
 		})
 		stop()
-		time.Sleep(4*time.Minute + time.Second)
+		pass(4*time.Minute + time.Second)
 		both("with nobody left")
 	})
 }
@@ -232,9 +133,9 @@ func TestAlertmanagerOneMemberDown(t *testing.T) {
 		q.Put(over(b))
 		d.SetActive([]incident.Alert{a})
 		d.Wake()
-		time.Sleep(5*time.Minute + time.Second)
+		pass(5*time.Minute + time.Second)
 		c.do(func(members map[string]*member) { members["two"].down = false })
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		c.do(func(members map[string]*member) {
 			two := members["two"]
 			if diff := cmp.Diff(subjects(a), two.firing()); diff != "" {
@@ -253,12 +154,12 @@ func TestAlertmanagerOneMemberDown(t *testing.T) {
 		q.Put(over(a))
 		d.SetActive(nil)
 		d.Wake()
-		time.Sleep(10 * time.Hour)
+		pass(10 * time.Hour)
 		if waiting, _ := q.Backlog("alertmanager"); waiting != 1 {
 			t.Errorf("%d messages wait, want 1", waiting)
 		}
 		c.do(func(members map[string]*member) { members["one"].down = false })
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		if waiting, _ := q.Backlog("alertmanager"); waiting != 0 {
 			t.Errorf("%d messages wait, want none", waiting)
 		}
@@ -280,7 +181,7 @@ func TestAlertmanagerAfterOutage(t *testing.T) {
 		d := agentOf(t, c, q)
 		d.SetActive([]incident.Alert{repeated(b, 1)})
 		stop := start(t, d)
-		time.Sleep(time.Second)
+		pass(time.Second)
 		stop()
 		c.do(func(members map[string]*member) {
 			if diff := cmp.Diff(subjects(b), members["one"].firing()); diff != "" {
@@ -304,7 +205,7 @@ func TestAlertmanagerNewsFirst(t *testing.T) {
 		d.SetActive([]incident.Alert{a})
 		stop := start(t, d)
 		defer stop()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		q.Put(over(a))
 		d.Wake()
 		for range 10 {
@@ -314,7 +215,7 @@ func TestAlertmanagerNewsFirst(t *testing.T) {
 					t.Errorf("still fires: %v", got)
 				}
 			})
-			time.Sleep(30 * time.Second)
+			pass(30 * time.Second)
 		}
 	})
 }
@@ -343,7 +244,7 @@ func TestAlertmanagerPoison(t *testing.T) {
 		d := agentOf(t, c, q)
 		d.SetActive(active)
 		stop := start(t, d)
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		c.do(func(members map[string]*member) {
 			if diff := cmp.Diff(subjects(good...), members["one"].firing()); diff != "" {
 				t.Errorf("firing (-want +got):\n%s", diff)
@@ -371,7 +272,7 @@ func TestAlertmanagerLeftAlone(t *testing.T) {
 		d := agentOf(t, c, q)
 		d.SetActive([]incident.Alert{sample(1)})
 		stop := start(t, d)
-		time.Sleep(12 * time.Minute)
+		pass(12 * time.Minute)
 		stop()
 		c.do(func(members map[string]*member) {
 			posts := members["one"].posts
@@ -402,139 +303,4 @@ func TestAlertmanagerClock(t *testing.T) {
 			}
 		}
 	}
-}
-
-// TestAlertmanagerProperties: whatever happens on either side, in the end the
-// Alertmanager knows what fires, and it is never told that something fires
-// which is over.
-func TestAlertmanagerProperties(t *testing.T) {
-	steps := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) step {
-		return step{
-			event:   rapid.SampledFrom([]string{"change", "change", "repeat", "agent", "up", "down", "time"}).Draw(r, "event"),
-			subject: rapid.IntRange(1, 3).Draw(r, "subject"),
-			seconds: rapid.IntRange(1, 1200).Draw(r, "seconds"),
-		}
-	}), 1, 40)
-	rapid.Check(t, func(r *rapid.T) {
-		play := steps.Draw(r, "steps")
-		var wrong []string
-		synctest.Test(t, func(t *testing.T) { wrong = played(t, play) })
-		if len(wrong) > 0 {
-			r.Fatal(strings.Join(wrong, "\n"))
-		}
-	})
-}
-
-// step is something that happens.
-type step struct {
-	event            string
-	subject, seconds int
-}
-
-// played lets everything happen and returns what is wrong then.
-func played(t *testing.T, steps []step) (wrong []string) {
-	h := newStory(t)
-	for _, s := range steps {
-		h.play(s)
-	}
-	h.restart("one", false)
-	time.Sleep(5 * time.Minute)
-	h.stop()
-	h.cluster.do(func(members map[string]*member) {
-		if diff := cmp.Diff(subjects(h.truth()...), members["one"].firing()); diff != "" {
-			h.wrong = append(h.wrong, "firing (-want +got):\n"+diff)
-		}
-	})
-	if waiting, _ := h.queue.Backlog("alertmanager"); waiting > 0 {
-		h.wrong = append(h.wrong, fmt.Sprintf("%d messages wait", waiting))
-	}
-	return h.wrong
-}
-
-// story is an agent, its queue, and an Alertmanager through time.
-type story struct {
-	t       *testing.T
-	cluster *cluster
-	queue   *MemoryQueue
-	d       *Dispatcher
-	stop    func()
-	fires   map[int]incident.Alert // by subject
-	uid     int
-	wrong   []string
-}
-
-func newStory(t *testing.T) *story {
-	h := &story{t: t, cluster: newCluster("one"), queue: queueFor([]string{"alertmanager"}), fires: make(map[int]incident.Alert)}
-	h.cluster.members["one"].seen = func(p postable) {
-		if p.EndsAt.After(time.Now()) && !slices.Contains(subjects(h.truth()...), p.Labels["subject"]) {
-			h.wrong = append(h.wrong, "told that "+p.Labels["subject"]+" fires, which is over")
-		}
-	}
-	h.begin()
-	return h
-}
-
-func (h *story) begin() {
-	h.d = agentOf(h.t, h.cluster, h.queue)
-	h.d.SetActive(h.truth())
-	h.stop = start(h.t, h.d)
-}
-
-func (h *story) truth() []incident.Alert { return slices.Collect(maps.Values(h.fires)) }
-
-// restart changes whether a member is there; one that was away knows nothing.
-func (h *story) restart(host string, down bool) {
-	h.cluster.do(func(members map[string]*member) {
-		members[host].down = down
-		members[host].alerts = make(map[string]postable)
-	})
-}
-
-// play lets one thing happen, and a second pass.
-func (h *story) play(s step) {
-	a, fires := h.fires[s.subject]
-	switch s.event {
-	case "change":
-		news := over(a)
-		news.EndsAt = time.Now()
-		if !fires {
-			h.uid++
-			news = sample(s.subject)
-			news.UID, news.StartsAt = fmt.Sprint(h.uid), time.Now()
-		}
-		h.cluster.do(func(map[string]*member) {
-			if fires {
-				delete(h.fires, s.subject)
-			} else {
-				h.fires[s.subject] = news
-			}
-		})
-		h.tell(news)
-	case "repeat":
-		if fires {
-			a.Repeat++
-			h.cluster.do(func(map[string]*member) { h.fires[s.subject] = a })
-			h.tell(a)
-		}
-	case "agent":
-		h.stop()
-		h.begin()
-	case "up":
-		h.restart("one", false)
-	case "down":
-		h.restart("one", true)
-	case "time":
-		time.Sleep(time.Duration(s.seconds) * time.Second)
-	}
-	time.Sleep(time.Second)
-	synctest.Wait()
-}
-
-// tell does as the agent: news goes to the queue and is committed, then it says
-// what fires.
-func (h *story) tell(news incident.Alert) {
-	h.queue.Put(news)
-	h.d.Wake() // it may look before it is told what fires
-	h.d.SetActive(h.truth())
-	h.d.Wake()
 }

@@ -38,10 +38,10 @@ func TestDispatcherKeepsOrder(t *testing.T) {
 		q := queueFor([]string{"m"}, a, b, over(a))
 		d := dispatch(q, Options{}, m)
 		stop := start(t, d)
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		q.Put(repeated(b, 1), over(b))
 		d.Wake()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		stop()
 		want := []string{"a1-firing-0", "a2-firing-0", "a1-resolved-0", "a2-firing-1", "a2-resolved-0"}
 		if diff := cmp.Diff(want, m.received()); diff != "" {
@@ -61,7 +61,7 @@ func TestDispatcherBacksOff(t *testing.T) {
 		begun := time.Now()
 		stop := start(t, d)
 		for range 3600 { // waking it is no reason to hurry
-			time.Sleep(time.Second)
+			pass(time.Second)
 			d.Wake()
 		}
 		stop()
@@ -101,7 +101,7 @@ func TestDispatcherWaitsAsAsked(t *testing.T) {
 				return nil
 			}}
 			stop := start(t, dispatch(queueFor([]string{"m"}, sample(1)), Options{}, m))
-			time.Sleep(2 * time.Hour)
+			pass(2 * time.Hour)
 			stop()
 			at := m.attempts()
 			if len(at) != 2 {
@@ -132,7 +132,7 @@ func TestDispatcherGivesUpPoison(t *testing.T) {
 			d := dispatch(queueFor([]string{"m"}, sample(1), sample(2), sample(3)),
 				Options{Logger: slog.New(slog.NewTextHandler(&log, nil))}, m)
 			stop := start(t, d)
-			time.Sleep(100 * time.Hour)
+			pass(100 * time.Hour)
 			stop()
 			if diff := cmp.Diff([]string{"a1-firing-0", "a3-firing-0"}, m.received()); diff != "" {
 				t.Errorf("messages (-want +got):\n%s", diff)
@@ -284,7 +284,7 @@ func TestDispatcherQueueFails(t *testing.T) {
 		q := &moody{MemoryQueue: queueFor([]string{"m"}, sample(1), sample(2))}
 		d := dispatch(q, Options{}, m)
 		stop := start(t, d)
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		stop()
 		if diff := cmp.Diff([]string{"a1-firing-0", "a2-firing-0"}, m.received()); diff != "" {
 			t.Errorf("messages (-want +got):\n%s", diff)
@@ -354,10 +354,10 @@ func TestJoinFailures(t *testing.T) {
 		wantAfter time.Duration
 	}{
 		{[]*failure{f(10, 0)}, 10, 0},
-		{[]*failure{f(10, time.Minute), f(70, 2 * time.Minute)}, 70, time.Minute},
+		{[]*failure{f(10, time.Minute), f(70, 2*time.Minute)}, 70, time.Minute},
 		{[]*failure{f(10, 0), f(0, time.Minute)}, 0, 0},
 		{[]*failure{f(0, time.Minute), f(10, time.Minute)}, 0, time.Minute},
-		{[]*failure{f(0, 9 * time.Hour)}, 0, askedAtMost},
+		{[]*failure{f(0, 9*time.Hour)}, 0, askedAtMost},
 	} {
 		got := joinFailures(c.in)
 		if got.tries != c.wantTries || got.after != c.wantAfter {

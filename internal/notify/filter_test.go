@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/tcpdoctor/tcpdoctor/internal/incident"
@@ -64,10 +65,7 @@ func TestFilter(t *testing.T) {
 
 // with returns an alert with another value of a label.
 func with(a incident.Alert, label, value string) incident.Alert {
-	labels := map[string]string{}
-	for k, v := range a.Labels {
-		labels[k] = v
-	}
+	labels := maps.Clone(a.Labels)
 	labels[label] = value
 	a.Labels = labels
 	return a

@@ -214,3 +214,6 @@ func (in *inbox) requests() ([][]byte, []http.Header) {
 	defer in.mu.Unlock()
 	return append([][]byte(nil), in.bodies...), append([]http.Header(nil), in.heads...)
 }
+
+// pass lets time pass in a bubble of synctest, where it takes none.
+func pass(d time.Duration) { <-time.After(d) }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -58,9 +59,7 @@ func (p *poster) post(ctx context.Context, target string, header http.Header, bo
 	if err != nil {
 		return failed(triesUndecided, "notify: %w", withoutURL(err))
 	}
-	for k, v := range header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, header)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", p.agent)
 	if err := p.authorize(req); err != nil {
