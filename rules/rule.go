@@ -28,6 +28,9 @@ type Rule struct {
 	// ExplainedBy lists the IDs whose finding on the same namespace and
 	// subject accounts for everything this rule would say.
 	ExplainedBy []string
+	// Single tells that a namespace has this fault once at most: the subject is
+	// who is most to blame, and may be another at another time.
+	Single bool
 	// CausedBy lists faults of which this one is a mere consequence in the
 	// cases told. It is still a finding; the agent tells only of the root.
 	CausedBy []Origin

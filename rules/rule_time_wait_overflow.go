@@ -25,6 +25,7 @@ var timeWaitOverflow = Rule{
 	Thresholds: []Threshold{
 		{"critical", 100, "/s", "connections per second that skip TIME_WAIT from which it is critical"},
 	},
+	Single: true,
 	CausedBy: []Origin{
 		{ID: "ephemeral-port-exhaustion", RootCauses: []string{"time-wait"}, Shares: ShareSubject},
 	},

@@ -21,6 +21,12 @@ type group struct {
 	others  []string // the summaries of further findings
 }
 
+// hostPlace is the place of what could not be tied to anything narrower.
+const hostPlace = string(rules.SubjectHost)
+
+// hostwide reports whether the finding names no culprit.
+func (g *group) hostwide() bool { return g.place == hostPlace }
+
 // groups gathers the findings by subject, in their order, those below least left
 // out.
 func (s *seen) groups(least rules.Severity) []*group {

@@ -73,6 +73,12 @@ func drawFindings(t *rapid.T) []rules.Finding {
 		if rapid.IntRange(0, 3).Draw(t, "leak") == 0 {
 			f.ID, f.Subject.Kind = leak, rules.SubjectProcess
 		}
+		switch rapid.IntRange(0, 7).Draw(t, "blurred") {
+		case 0:
+			f.Subject = rules.Subject{Kind: rules.SubjectHost}
+		case 1:
+			f.ID = "time-wait-overflow" // once in a namespace at most
+		}
 		out = append(out, f)
 	}
 	return out

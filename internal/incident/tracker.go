@@ -180,22 +180,21 @@ func (t *Tracker) assign(s *seen) map[int]*group {
 	return found
 }
 
-// find returns the record of a group: the one of its key; else one of the same
-// place where either side could not see the program; else one of a namespace
-// that is gone and whose name the group's now has.
+// find returns the record of a group, or -1: the one of its key; else one that is
+// the same fault, seen less well on one of the two occasions; else one of a
+// namespace that is gone and whose name the group's now has.
 func (t *Tracker) find(s *seen, g *group) int {
 	all := t.memory.Records
 	if i := slices.IndexFunc(all, func(r record) bool { return r.Key == g.key }); i >= 0 {
 		return i
 	}
-	i := slices.IndexFunc(all, func(r record) bool {
-		return g.place != "" && r.Place == g.place && r.Key.ID == g.key.ID && r.Key.Netns == g.key.Netns &&
-			(r.Comm == "" || g.comm == "")
-	})
-	if i >= 0 {
+	if i := t.findBlurred(g); i >= 0 {
+		if r := &all[i]; r.State == Pending && !(g.hostwide() && r.Place != hostPlace) && (g.comm != "" || r.Comm == "") {
+			t.rename(r, g) // nobody was told yet
+		}
 		return i
 	}
-	i = slices.IndexFunc(all, func(r record) bool {
+	i := slices.IndexFunc(all, func(r record) bool {
 		_, there := s.labels[r.Key.Netns]
 		return !there && !s.NamespacesUnsure && r.Key.ID == g.key.ID && r.Key.Subject == g.key.Subject && r.Netns == g.label
 	})
@@ -203,6 +202,49 @@ func (t *Tracker) find(s *seen, g *group) int {
 		all[i].Key.Netns = g.key.Netns
 	}
 	return i
+}
+
+// findBlurred returns the record of the same rule and namespace that is the same
+// fault although its subject reads otherwise: one of the same place where one of
+// the two lacks the program; the only one, where one of the two does not know the
+// place; any one, of a fault that a namespace has once at most.
+func (t *Tracker) findBlurred(g *group) int {
+	all := t.memory.Records
+	rule := t.rules[g.key.ID]
+	single := rule != nil && rule.Single
+	only, count := -1, 0
+	for i := range all {
+		r := &all[i]
+		if r.Key.ID != g.key.ID || r.Key.Netns != g.key.Netns {
+			continue
+		}
+		if single || g.place != "" && r.Place == g.place && (r.Comm == "" || g.comm == "") {
+			return i
+		}
+		if r.Place == hostPlace || g.hostwide() {
+			only = i
+			count++
+		}
+	}
+	if count == 1 {
+		return only
+	}
+	return -1
+}
+
+// labelled reports whether a record has these labels.
+func (t *Tracker) labelled(id, netns, subject string) bool {
+	return slices.ContainsFunc(t.memory.Records, func(r record) bool {
+		return r.Key.ID == id && r.Netns == netns && r.Subject == subject
+	})
+}
+
+// rename has a record go by the subject of a group, unless another goes by it.
+func (t *Tracker) rename(r *record, g *group) {
+	if t.labelled(g.key.ID, r.Netns, g.key.Subject) {
+		return
+	}
+	r.Key, r.Subject, r.Place, r.Comm = g.key, g.key.Subject, g.place, g.comm
 }
 
 // begin makes room for a group and returns its record, or -1. What is merely
@@ -235,12 +277,7 @@ func (t *Tracker) fresh(s *seen, g *group) record {
 		},
 		Place: g.place, Comm: g.comm, JudgedAt: m.Clock.Elapsed,
 	}
-	taken := func(label string) bool {
-		return slices.ContainsFunc(m.Records, func(o record) bool {
-			return o.Key.ID == r.Key.ID && o.Subject == r.Subject && o.Netns == label
-		})
-	}
-	if taken(r.Netns) {
+	if t.labelled(r.Key.ID, r.Netns, r.Subject) {
 		// Labels are the identity of an alert: two incidents never share them.
 		_, id, _ := strings.Cut(g.key.Netns, "/")
 		r.Netns += "#" + id

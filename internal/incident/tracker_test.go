@@ -231,6 +231,31 @@ func TestFlapping(t *testing.T) {
 	}
 }
 
+// hostwide is a finding that names no culprit.
+func hostwide(id string) rules.Finding {
+	f := listenerOn("", 0, "", rules.Warning)
+	f.ID, f.Subject = id, rules.Subject{Kind: rules.SubjectHost}
+	return f
+}
+
+// towardsTable is a full table of TIME_WAIT, filled by connections to an address.
+func towardsTable(dest string) rules.Finding {
+	f := hostwide("time-wait-overflow")
+	f.Subject = rules.Subject{Kind: rules.SubjectDestination, Local: "10.0.0.1", Peer: dest, PeerPort: 80, Comm: "curl"}
+	return f
+}
+
+// TestBetterName: until somebody is told, the best name counts.
+func TestBetterName(t *testing.T) {
+	t.Parallel()
+	s := newStage()
+	s.play(10*time.Second, see(hostwide(overflow)))
+	s.play(10*time.Second, see(listenerOn("0.0.0.0", 80, "", rules.Warning)))
+	s.play(10*time.Second, see(listenerOn("0.0.0.0", 80, "nginx", rules.Warning, 1)))
+	s.play(time.Minute, see(hostwide(overflow)))
+	s.want(t, "firing warning host "+nginx+"@30s")
+}
+
 func TestIdentity(t *testing.T) {
 	t.Parallel()
 	process := func(pid int, comm, cgroup string) rules.Finding {
@@ -272,6 +297,17 @@ func TestIdentity(t *testing.T) {
 		{"mapped addresses", []Observation{
 			see(towards("::ffff:10.0.0.4", "::ffff:10.2.0.9", "java")), see(towards("10.0.0.4", "10.2.0.9", "java")),
 		}, []string{"host destination 10.0.0.4 → 10.2.0.9:5432 java"}},
+		{"first nobody in particular", []Observation{
+			see(hostwide(overflow)), see(listenerOn("0.0.0.0", 80, "nginx", rules.Warning, 1)), see(hostwide(overflow)),
+		}, []string{"host host"}},
+		{"then nobody in particular", []Observation{see(listenerOn("0.0.0.0", 80, "nginx", rules.Warning, 1)), see(hostwide(overflow))},
+			[]string{"host " + nginx}},
+		{"which of two is not known", []Observation{
+			see(listenerOn("0.0.0.0", 80, "nginx", rules.Warning, 1), listenerOn("0.0.0.0", 81, "nginx", rules.Warning, 1)), see(hostwide(overflow)),
+		}, []string{"host " + nginx, "host listener 0.0.0.0:81 nginx", "host host"}},
+		{"one table, whoever fills it", []Observation{
+			see(hostwide("time-wait-overflow")), see(towardsTable("10.0.0.8")), see(towardsTable("10.0.0.9")),
+		}, []string{"host host"}},
 		{"strange names", []Observation{see(listenerOn("0.0.0.0", 80, "a\nb\xff\u202e", rules.Warning, 1))},
 			[]string{"host listener 0.0.0.0:80 a?b??"}},
 	} {
