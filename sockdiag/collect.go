@@ -70,6 +70,10 @@ type tree struct {
 
 	files *buffers     // may be nil
 	names *columnNames // may be nil
+	// kept holds what is open already; only inside the namespace that the files
+	// belong to may others be opened.
+	kept   *keptFiles
+	inside bool
 }
 
 // hostTree is that of the running kernel, with proc mounted at the given place
@@ -95,19 +99,21 @@ func (t tree) sysctl(name string) string { return filepath.Join(t.proc, "sys", n
 // runs on; until it comes back it is a failure at once, and the others go on
 // without it.
 type reader struct {
-	tree tree
 	list []collector
 	// within runs a function where the collectors belong: on a thread inside a
-	// namespace.
-	within func(func() error) error
+	// namespace. Nil is the calling thread.
+	within func(func(tree) error) error
 
 	stuck    []lane       // by collector
 	crossing atomic.Int32 // threads on their way into the namespace, or out of it
 	size     int          // counters of the last reading
 }
 
-func newReader(t tree, list []collector, within func(func() error) error) *reader {
-	return &reader{tree: t, list: list, within: within, stuck: make([]lane, len(list))}
+func newReader(t tree, list []collector, within func(func(tree) error) error) *reader {
+	if within == nil {
+		within = func(fn func(tree) error) error { return fn(t) }
+	}
+	return &reader{list: list, within: within, stuck: make([]lane, len(list))}
 }
 
 // outstanding is how many calls have not come back.
@@ -211,11 +217,11 @@ func (r *reader) start(from int) *crossing {
 	r.crossing.Add(1)
 	size := r.size
 	go func() {
-		err := r.within(func() error {
+		err := r.within(func(t tree) error {
 			c.inside.Store(true)
 			r.crossing.Add(-1)
 			for i := from; i < len(r.list) && !c.abandoned.Load(); i++ {
-				c.results <- r.collect(i, size)
+				c.results <- r.collect(t, i, size)
 				size = 0 // the first one's room serves all
 			}
 			r.crossing.Add(1)
@@ -228,18 +234,15 @@ func (r *reader) start(from int) *crossing {
 }
 
 // collect runs one collector, unless it has hung since an earlier reading.
-func (r *reader) collect(i, size int) result {
+func (r *reader) collect(t tree, i, size int) result {
 	if !r.stuck[i].enter() {
 		return result{err: errOutstanding}
 	}
 	defer r.stuck[i].leave()
-	out := readingFor(size, r.tree.names)
-	err := r.list[i].read(r.tree, out)
+	out := readingFor(size, t.names)
+	err := r.list[i].read(t, out)
 	return result{out, err}
 }
-
-// here runs a function on the calling thread, in the process's own namespace.
-func here(fn func() error) error { return fn() }
 
 // shared reads what all namespaces have in common; none of it is required.
 func (r *reader) shared(ctx context.Context) (facts.Shared, []facts.Gap) {

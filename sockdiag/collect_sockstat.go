@@ -1,96 +1,79 @@
 package sockdiag
 
 import (
-	"errors"
-	"io/fs"
-
-	"github.com/prometheus/procfs"
+	"bytes"
+	"fmt"
+	"strconv"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
 )
 
 // collectSockstat reads what sockstat tells about one namespace: sockets in use
-// and TIME_WAIT entries.
+// and TIME_WAIT entries. A kernel without IPv6 has no sockstat6.
 var collectSockstat = collector{
 	source: facts.SourceSockstat, scope: perNamespace, limit: defaultLimit,
 	read: func(t tree, out *reading) error {
-		four, six, err := readSockstat(t)
-		out.putSockstat(four, six)
-		return err
+		four := t.readInto(t.net("sockstat"), func(b []byte) error {
+			return parseSockstat(b, out, "sockstat.sockets.used", "sockstat.TCP.inuse", "sockstat.TCP.tw")
+		})
+		if four != nil {
+			return four
+		}
+		return unlessAbsent(t.readInto(t.net("sockstat6"), func(b []byte) error {
+			return parseSockstat(b, out, "sockstat.TCP6.inuse")
+		}))
 	},
 }
 
 // collectSharedSockstat reads what sockstat tells about the whole host: the
-// kernel prints the same orphans, allocated sockets and memory everywhere.
+// kernel prints the same orphans, allocated sockets and memory (in pages)
+// everywhere.
 var collectSharedSockstat = collector{
 	source: facts.SourceSockstat, scope: perHost, limit: defaultLimit,
 	read: func(t tree, out *reading) error {
-		four, _, err := readSockstat(t)
-		out.putSharedSockstat(four)
-		return err
+		return t.readInto(t.net("sockstat"), func(b []byte) error {
+			return parseSockstat(b, out, "sockstat.TCP.orphan", "sockstat.TCP.alloc", "sockstat.TCP.mem")
+		})
 	},
 }
 
-// readSockstat returns sockstat and sockstat6; a kernel without IPv6 has no
-// sockstat6.
-func readSockstat(t tree) (four, six *procfs.NetSockstat, err error) {
-	root, err := procfs.NewFS(t.thread())
-	if err != nil {
-		return nil, nil, err
-	}
-	four, err = root.NetSockstat()
-	if err != nil {
-		return nil, nil, err
-	}
-	six, err = root.NetSockstat6()
-	if errors.Is(err, fs.ErrNotExist) {
-		return four, nil, nil
-	}
-	return four, six, err
-}
-
-// putSockstat files the numbers that each namespace has of its own.
-func (r *reading) putSockstat(four, six *procfs.NetSockstat) {
-	if four != nil {
-		if four.Used != nil {
-			r.gauges["sockstat.sockets.used"] = int64(*four.Used)
+// parseSockstat files the wanted numbers. A line is the name of a protocol, a colon,
+// and pairs of a name and a number; kernels add pairs.
+func parseSockstat(b []byte, out *reading, wanted ...string) error {
+	for len(b) > 0 {
+		var line []byte
+		line, b = cutLine(b)
+		protocol, pairs, ok := bytes.Cut(line, []byte(":"))
+		if !ok {
+			continue
 		}
-		if p, ok := protocol(four, "TCP"); ok {
-			r.gauges["sockstat.TCP.inuse"] = int64(p.InUse)
-			r.gauge("sockstat.TCP.tw", p.TW)
+		var name []byte
+		for word := range bytes.FieldsSeq(pairs) {
+			if name == nil {
+				name = word
+				continue
+			}
+			if full := wantedPair(wanted, protocol, name); full != "" {
+				n, err := strconv.ParseInt(string(word), 10, 64)
+				if err != nil {
+					return fmt.Errorf("%s: %w", full, err)
+				}
+				out.gauges[full] = n
+			}
+			name = nil
 		}
 	}
-	if six != nil {
-		if p, ok := protocol(six, "TCP6"); ok {
-			r.gauges["sockstat.TCP6.inuse"] = int64(p.InUse)
+	return nil
+}
+
+// wantedPair returns the full name of a number if it is wanted.
+func wantedPair(wanted []string, protocol, name []byte) string {
+	const prefix = "sockstat."
+	for _, full := range wanted {
+		rest := full[len(prefix):]
+		if len(rest) == len(protocol)+1+len(name) && rest[:len(protocol)] == string(protocol) && rest[len(protocol)+1:] == string(name) {
+			return full
 		}
 	}
-}
-
-// putSharedSockstat files the numbers that are the same in every namespace;
-// memory is in pages.
-func (r *reading) putSharedSockstat(four *procfs.NetSockstat) {
-	if four == nil {
-		return
-	}
-	if p, ok := protocol(four, "TCP"); ok {
-		r.gauge("sockstat.TCP.orphan", p.Orphan)
-		r.gauge("sockstat.TCP.alloc", p.Alloc)
-		r.gauge("sockstat.TCP.mem", p.Mem)
-	}
-}
-
-func (r *reading) gauge(name string, v *int) {
-	if v != nil {
-		r.gauges[name] = int64(*v)
-	}
-}
-
-func protocol(s *procfs.NetSockstat, name string) (procfs.NetSockstatProtocol, bool) {
-	for _, p := range s.Protocols {
-		if p.Protocol == name {
-			return p, true
-		}
-	}
-	return procfs.NetSockstatProtocol{}, false
+	return ""
 }

@@ -152,7 +152,7 @@ func TestCollectorsReadFiles(t *testing.T) {
 	})
 	run := func(scope collectorScope) *reading {
 		list := scoped(scope)
-		out, failed := newReader(tree{proc: root}, list, here).read(t.Context())
+		out, failed := newReader(tree{proc: root}, list, nil).read(t.Context())
 		if gaps, err := judge(list, failed); err != nil || gaps != nil {
 			t.Errorf("got gaps %v and error %v, want none", gaps, err)
 		}
@@ -235,9 +235,9 @@ func TestReaderGivesUp(t *testing.T) {
 			{source: "behind", limit: time.Second, read: put("behind")},
 		}
 		entered := 0
-		r := newReader(tree{}, list, func(fn func() error) error {
+		r := newReader(tree{}, list, func(fn func(tree) error) error {
 			entered++
-			return fn()
+			return fn(tree{})
 		})
 		began := time.Now()
 		out, failed := r.read(t.Context())
@@ -285,7 +285,7 @@ func TestReaderEndsWithContext(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
 		list := []collector{{limit: time.Second, read: func(tree, *reading) error { <-hang; return nil }}}
-		_, failed := newReader(tree{}, list, here).read(ctx)
+		_, failed := newReader(tree{}, list, nil).read(ctx)
 		if !errors.Is(failed[0], context.DeadlineExceeded) {
 			t.Errorf("got %v, want that of the context", failed[0])
 		}
@@ -296,7 +296,7 @@ func TestReaderEndsWithContext(t *testing.T) {
 func TestReaderCannotEnter(t *testing.T) {
 	t.Parallel()
 	list := []collector{{limit: time.Second}, {limit: time.Second}}
-	_, failed := newReader(tree{}, list, func(func() error) error { return fs.ErrPermission }).read(t.Context())
+	_, failed := newReader(tree{}, list, func(func(tree) error) error { return fs.ErrPermission }).read(t.Context())
 	for i := range list {
 		if !errors.Is(failed[i], fs.ErrPermission) {
 			t.Errorf("collector %d: got %v, want %v", i, failed[i], fs.ErrPermission)

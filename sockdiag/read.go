@@ -14,7 +14,7 @@ const maxFile = 4 << 20
 // was when that fails. What parse gets is overwritten by the next file.
 func (t tree) readInto(path string, parse func([]byte) error) error {
 	buf := t.files.take()
-	b, err := appendFile(buf[:0], path)
+	b, err := t.kept.append(buf[:0], path, t.inside)
 	if err == nil {
 		if err = parse(b); err != nil {
 			err = fmt.Errorf("%s: %w", path, err)
@@ -29,14 +29,20 @@ func readSmall(path string) ([]byte, error) {
 	return appendFile(make([]byte, 0, fileBufferLen), path)
 }
 
-// appendFile appends a file to b, with few system calls: some of these files are
-// made afresh by each. It returns b in any case, grown where it had to be.
+// appendFile appends a file to b. It returns b in any case, grown where it had to
+// be.
 func appendFile(b []byte, path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return b, err
 	}
 	defer f.Close()
+	return appendAll(b, path, f.Read)
+}
+
+// appendAll appends what read brings until its end, with few system calls: some of
+// these files are made afresh by each.
+func appendAll(b []byte, path string, read func([]byte) (int, error)) ([]byte, error) {
 	for {
 		if len(b) == cap(b) {
 			if len(b) >= maxFile {
@@ -44,7 +50,7 @@ func appendFile(b []byte, path string) ([]byte, error) {
 			}
 			b = append(b, make([]byte, len(b))...)[:len(b)]
 		}
-		n, err := f.Read(b[len(b):cap(b)])
+		n, err := read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
 		if err == io.EOF {
 			return b, nil

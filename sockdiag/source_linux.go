@@ -20,7 +20,8 @@ type liveSource struct {
 	dir    *sysctl.Dir
 	keys   []sysctl.Key
 	reader *reader
-	lent   *buffers // for dumps; nil: each conversation has its own
+	lent   *buffers   // for dumps; nil: each conversation has its own
+	kept   *keptFiles // nil: every reading enters the namespace
 	polled *Conn
 	many   int // listeners of the last poll
 
@@ -28,10 +29,24 @@ type liveSource struct {
 }
 
 func newLiveSource(h *netns.Handle, t tree, dir *sysctl.Dir, keys []sysctl.Key, lent *buffers) *liveSource {
-	return &liveSource{
-		handle: h, tree: t, dir: dir, keys: keys, lent: lent,
-		reader: newReader(t, scoped(perNamespace), h.Do),
+	l := &liveSource{handle: h, tree: t, dir: dir, keys: keys, lent: lent}
+	l.reader = newReader(t, scoped(perNamespace), l.within)
+	return l
+}
+
+// within runs collectors inside the namespace, unless all that they read is open.
+func (l *liveSource) within(fn func(tree) error) error {
+	t := l.tree
+	t.kept = l.kept
+	if l.kept.complete() {
+		return fn(t)
 	}
+	t.inside = true
+	err := l.handle.Do(func() error { return fn(t) })
+	if err == nil {
+		l.kept.settle()
+	}
+	return err
 }
 
 // namespaceOf tells what is known of a namespace.
@@ -71,6 +86,7 @@ func (l *liveSource) open(ctx context.Context) (map[string]string, error) {
 	if o.conn != nil {
 		l.polled = o.conn
 	}
+	l.kept.lookAgain()
 	return o.settings, o.partial
 }
 
@@ -157,6 +173,7 @@ func (l *liveSource) outstanding() int {
 }
 
 func (l *liveSource) close() {
+	l.kept.close()
 	l.polling.close(func() {
 		if l.polled != nil {
 			_ = l.polled.Close()

@@ -5,11 +5,16 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"sync/atomic"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
 	"github.com/tcpdoctor/tcpdoctor/internal/netns"
 	"github.com/tcpdoctor/tcpdoctor/sysctl"
 )
+
+// keptMost bounds how many files are kept open to be read again, some six for each
+// namespace. The kernel holds a buffer of some pages for each.
+const keptMost = 1024
 
 // NewWatcher makes a watcher. It watches nothing until its first Refresh.
 func NewWatcher(o WatchOptions) (*Watcher, error) {
@@ -32,17 +37,21 @@ func NewWatcher(o WatchOptions) (*Watcher, error) {
 	}
 	namespaceKeys, hostKeys := sysctl.Relevant()
 	dumps := &buffers{size: bufferLen}
+	keep := new(atomic.Int64)
+	keep.Store(keptMost)
 	log := &followedLog{tree: t}
 	h := &hostReader{tree: t, dir: dir, keys: hostKeys}
 	return &Watcher{
 		o:    o,
 		list: lister(t, o.Namespaces),
 		newSource: func(p place) source {
-			return newLiveSource(p.handle, t, dir, namespaceKeys, dumps)
+			l := newLiveSource(p.handle, t, dir, namespaceKeys, dumps)
+			l.kept = &keptFiles{budget: keep}
+			return l
 		},
 		letGo:  func(p place) { _ = p.handle.Close() },
 		host:   h.read,
-		shared: newReader(t, scoped(perHost), here).shared,
+		shared: newReader(t, scoped(perHost), nil).shared,
 		log:    log.read,
 		owners: owners,
 		cpu:    cpuSeconds,

@@ -99,7 +99,7 @@ func newSession(ctx context.Context, t tree, dir *sysctl.Dir, o Options, began t
 		m.options.ShowsBound = shows
 		s.members = append(s.members, m)
 	}
-	s.shared = newReader(t, scoped(perHost), here).shared
+	s.shared = newReader(t, scoped(perHost), nil).shared
 	s.atEnd = func(ctx context.Context) { s.readOnce(ctx, t, dir, hostKeys) }
 	return s
 }

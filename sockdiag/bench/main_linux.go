@@ -22,6 +22,10 @@ type options struct {
 	descriptors int
 	closeWait   int
 
+	watch      bool
+	namespaces int
+	during     time.Duration
+
 	// Set only where the program runs itself.
 	role        string
 	index       int
@@ -38,6 +42,9 @@ func main() {
 	flag.BoolVar(&o.attribution, "attribution", false, "measure how long it takes to find the owners of sockets instead")
 	flag.IntVar(&o.descriptors, "descriptors", 1_000_000, "with -attribution: `number` of open descriptors to make")
 	flag.IntVar(&o.closeWait, "close-wait", 10_000, "with -attribution: `number` of sockets in CLOSE_WAIT to find the owners of")
+	flag.BoolVar(&o.watch, "watch", false, "measure what watching the whole host costs instead")
+	flag.IntVar(&o.namespaces, "namespaces", 20, "with -watch: `number` of namespaces to spread the sockets over")
+	flag.DurationVar(&o.during, "for", 0, "with -watch: watch for this `time` as the agent does, and print the processor time on average")
 	flag.StringVar(&o.methods, "methods", "", "only these, `separated` by commas")
 	flag.DurationVar(&o.deadline, "deadline", 20*time.Minute, "give up after this `time`")
 	flag.StringVar(&o.role, "role", "", "used by the program itself")
@@ -59,7 +66,12 @@ func main() {
 func run(ctx context.Context, o options) error {
 	switch o.role {
 	case "":
+		if o.watch {
+			return compareWatch(ctx, o)
+		}
 		return compare(ctx, o)
+	case "watch":
+		return watchAll(ctx, o)
 	case "holder":
 		return hold(o)
 	default:
