@@ -37,6 +37,7 @@ type disk struct {
 	lock     *os.File
 
 	db    *bbolt.DB // nil while it is broken
+	held  *os.File  // what bbolt has open
 	file  *os.File
 	pages *pages
 	// tallies is how much there was when it was opened.
@@ -74,8 +75,6 @@ func (d *disk) load() error {
 		return err
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("%s is no regular file", d.path)
-	case info.Size() == 0:
-		return d.begin()
 	}
 	err = d.inspect()
 	if err == nil && d.wasteful() {
@@ -184,7 +183,10 @@ func checkSchema(v view, path string) error {
 
 // attach has bbolt open the file, for writing.
 func (d *disk) attach() error {
-	db, err := d.bolt(d.path, bbolt.Options{MaxSize: int(d.maxBytes)})
+	db, err := d.bolt(d.path, bbolt.Options{MaxSize: int(d.maxBytes), OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
+		d.held, err = os.OpenFile(name, flag, mode)
+		return d.held, err
+	}})
 	if err != nil {
 		return err
 	}
@@ -229,6 +231,14 @@ func (d *disk) release() {
 		_ = d.file.Close()
 		d.file, d.pages = nil, nil
 	}
+}
+
+// abandon gives up a file at which bbolt stopped in the middle, with its locks
+// held: closing it would wait for ever. What was mapped of it stays mapped.
+func (d *disk) abandon() {
+	d.db = nil
+	_ = d.held.Close()
+	d.release()
 }
 
 // close releases the lock too.

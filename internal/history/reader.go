@@ -3,7 +3,6 @@ package history
 import (
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/tcpdoctor/tcpdoctor/internal/incident"
@@ -30,9 +29,6 @@ func OpenReadOnly(path string) (*Reader, error) {
 // more than once, and must forget what it saw the last time.
 func (r *Reader) view(do func(view) error) error {
 	f, p, err := openFile(r.path)
-	if info, failed := os.Stat(r.path); failed == nil && info.Size() == 0 {
-		return fmt.Errorf("history: %w", &os.PathError{Op: "read", Path: r.path, Err: os.ErrNotExist}) // made, and never written to
-	}
 	if err != nil {
 		return r.wrap(err)
 	}

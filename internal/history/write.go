@@ -35,10 +35,15 @@ func (d *disk) write(changes map[string]*diff) error {
 		return tx.Commit()
 	})
 	if err != nil {
-		if tx != nil {
-			_ = guarded(tx.Rollback) // it may be closed by its failure already
+		stuck := errors.Is(err, ErrDamaged)
+		if tx != nil { // it may be closed by its failure already
+			stuck = errors.Is(guarded(tx.Rollback), ErrDamaged)
 		}
-		if errors.Is(err, ErrDamaged) || errors.Is(err, berrors.ErrInvalidMapping) || errors.Is(err, berrors.ErrDatabaseNotOpen) {
+		switch {
+		case stuck:
+			d.abandon()
+			return err
+		case errors.Is(err, ErrDamaged), errors.Is(err, berrors.ErrInvalidMapping), errors.Is(err, berrors.ErrDatabaseNotOpen):
 			d.release()
 			return err
 		}
