@@ -57,7 +57,6 @@ type total struct {
 type group struct {
 	listenerFigure
 	rose uint64 // drops in this tick
-	rank float64
 }
 
 func newListenerKeeper(l Limits) listenerKeeper {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -65,8 +66,8 @@ func Start(ctx context.Context) (*Browser, error) {
 
 // Close ends the browser.
 func (b *Browser) Close() {
-	for i := len(b.stop) - 1; i >= 0; i-- {
-		b.stop[i]()
+	for _, stop := range slices.Backward(b.stop) {
+		stop()
 	}
 	b.stop = nil
 }

@@ -2,6 +2,7 @@ package webtest
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"net/netip"
 	"time"
@@ -29,7 +30,7 @@ type Scene struct {
 	Comm string
 	// Pending says that what is found has not held for long enough.
 	Pending bool
-	// Walked is false for a tick that asked only listeners.
+	// ListenersOnly makes it a tick between walks.
 	ListenersOnly bool
 }
 
@@ -108,10 +109,7 @@ func (s Scene) host() facts.NamespaceWindow {
 		"TcpExt.TCPReqQFullDrop": 0, "TcpExt.TCPReqQFullDoCookies": 0, "TcpExt.TCPTimeWaitOverflow": 0,
 		"TcpExt.TW": 500, "TcpExt.TWKilled": 0, "TcpExt.TCPSynRetrans": 2,
 	}
-	after := facts.Counters{}
-	for name, n := range before {
-		after[name] = n
-	}
+	after := maps.Clone(before)
 	after["Tcp.PassiveOpens"] += 2490
 	after["Tcp.ActiveOpens"] += 80
 	after["Tcp.RetransSegs"] += 14
@@ -226,7 +224,7 @@ func leaker(count int) facts.Process {
 // Past is a made-up history up to a time.
 type Past struct {
 	Until time.Time
-	// Incidents are those it tells of.
+	// Ended are the incidents it tells of, all of them over.
 	Ended []incident.Incident
 }
 
