@@ -26,7 +26,10 @@ func growthWords(t facts.Trend) string {
 	switch {
 	case t.Growing():
 		words := fmt.Sprintf("growing %+.*f/h for %.0f h", decimals(t.PerHour), t.PerHour, t.Hours)
-		if t.Restarts > 0 {
+		switch {
+		case t.Restarts == 1:
+			words += ", through a restart"
+		case t.Restarts > 1:
 			words += fmt.Sprintf(", through %d restarts", t.Restarts)
 		}
 		return words

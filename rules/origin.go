@@ -1,8 +1,6 @@
 package rules
 
-import (
-	"slices"
-)
+import "slices"
 
 // Origin is another fault of which a finding may be a mere consequence. While
 // the other is open nobody needs to hear of this one.
@@ -30,19 +28,24 @@ const (
 
 // ExplainedIn returns the position of the root among the findings of which f is a
 // consequence, or -1. Findings of the rule itself are passed over.
-func (r *Rule) ExplainedIn(f Finding, all []Finding) int {
-	return slices.IndexFunc(all, func(root Finding) bool {
-		return root.ID != r.ID && slices.ContainsFunc(r.CausedBy, func(o Origin) bool { return o.explains(root, f) })
-	})
+func (r *Rule) ExplainedIn(f *Finding, all []*Finding) int {
+	for i, root := range all {
+		for j := range r.CausedBy {
+			if root.ID == r.CausedBy[j].ID && root.ID != r.ID && r.CausedBy[j].explains(root, f) {
+				return i
+			}
+		}
+	}
+	return -1
 }
 
-func (o Origin) explains(root, f Finding) bool {
+func (o *Origin) explains(root, f *Finding) bool {
 	has := func(list []string, cause string) bool { return len(list) == 0 || slices.Contains(list, cause) }
-	return root.ID == o.ID && has(o.Causes, f.Cause) && has(o.RootCauses, root.Cause) && o.shared(root, f)
+	return has(o.Causes, f.Cause) && has(o.RootCauses, root.Cause) && o.shared(root, f)
 }
 
-func (o Origin) shared(root, f Finding) bool {
-	a, b := root.Subject, f.Subject
+func (o *Origin) shared(root, f *Finding) bool {
+	a, b := &root.Subject, &f.Subject
 	sameNetns := root.Netns.Cookie == f.Netns.Cookie && root.Netns.Inode == f.Netns.Inode
 	switch o.Shares {
 	case ShareSubject:
@@ -60,7 +63,7 @@ func (o Origin) shared(root, f Finding) bool {
 
 // sameProgram reports whether two subjects have a process in common, or are the
 // same program in the same place: workers take turns.
-func sameProgram(a, b Subject) bool {
+func sameProgram(a, b *Subject) bool {
 	common := slices.ContainsFunc(a.PIDs, func(pid int) bool { return slices.Contains(b.PIDs, pid) })
 	return common || a.Comm == b.Comm && a.Cgroup == b.Cgroup && a.Container == b.Container
 }

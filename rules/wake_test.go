@@ -117,7 +117,7 @@ func TestExplainedIn(t *testing.T) {
 		{"nothing", with(func(o *Origin) { o.Shares = "" }), listener, root, -1},
 	} {
 		r := Rule{ID: listener.ID, CausedBy: []Origin{c.origin}}
-		if got := r.ExplainedIn(c.f, []Finding{c.root, c.f}); got != c.want {
+		if got := r.ExplainedIn(&c.f, []*Finding{&c.root, &c.f}); got != c.want {
 			t.Errorf("%s: got %d, want %d", c.name, got, c.want)
 		}
 	}

@@ -19,7 +19,7 @@ func (c *changes) advance(s *seen, r *record) {
 	config := t.options.Config.of(r.Key.ID)
 	before := *r
 	switch {
-	case r.Gone > 0 && r.Gone >= config.NamespaceGrace:
+	case r.Gone > 0 && r.Gone >= s.grace(config.NamespaceGrace):
 		c.end(r, s.gone(r.Key))
 		return
 	case r.State == Pending && !r.Found && r.Held == [3]time.Duration{}:

@@ -117,16 +117,16 @@ func (t *Tracker) later(than time.Time) time.Time {
 // may be pending still. Who was told before stays told.
 func (t *Tracker) explain() {
 	all := t.memory.Records
-	findings := make([]rules.Finding, len(all))
+	findings := make([]*rules.Finding, len(all))
 	for i := range all {
-		findings[i] = all[i].Finding
+		findings[i] = &all[i].Finding
 	}
 	for i := range all {
 		r := &all[i]
 		was := r.CausedBy
 		r.CausedBy = ""
 		if rule := t.rules[r.Key.ID]; rule != nil && len(rule.CausedBy) > 0 {
-			if root := rule.ExplainedIn(r.Finding, findings); root >= 0 && !t.leadsTo(root, r.UID) {
+			if root := rule.ExplainedIn(&r.Finding, findings); root >= 0 && !t.leadsTo(root, r.UID) {
 				r.CausedBy = all[root].UID
 				r.Wait = t.options.Config.of(r.Key.ID).For
 			}

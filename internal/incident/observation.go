@@ -3,6 +3,7 @@ package incident
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
 	"github.com/tcpdoctor/tcpdoctor/model"
@@ -107,6 +108,19 @@ func (s *seen) made(k Key) bool {
 	return s.rules[k.ID] && s.judged[k.Netns] && !s.unmade[[2]string{k.ID, k.Netns}] && !s.unmade[[2]string{k.ID, ""}]
 }
 
+// unsureGrace is how many times longer a namespace must be gone where there may
+// be more of them than can be seen: it is hardly that of the one process that
+// hides, but it might be.
+const unsureGrace = 5
+
+// grace is how long a namespace must be gone for its incidents to end.
+func (s *seen) grace(usual time.Duration) time.Duration {
+	if s.NamespacesUnsure {
+		return unsureGrace * usual
+	}
+	return usual
+}
+
 // gone says why a key cannot be found any more; "" where it can.
 func (s *seen) gone(k Key) string {
 	_, there := s.labels[k.Netns]
@@ -115,7 +129,7 @@ func (s *seen) gone(k Key) string {
 		return ""
 	case !s.rules[k.ID]:
 		return "the rule is not asked any more"
-	case !there && !s.NamespacesUnsure:
+	case !there:
 		return "the namespace is gone"
 	}
 	return ""

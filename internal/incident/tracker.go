@@ -27,7 +27,8 @@ type Tracker struct {
 	options Options
 	rules   map[string]*rules.Rule
 	memory  Memory
-	now     time.Time // of the observation under way
+	now     time.Time   // of the observation under way
+	at      map[Key]int // positions of its records
 }
 
 // New returns a tracker that goes on from what another one knew.
@@ -149,12 +150,16 @@ func (t *Tracker) least() rules.Severity {
 // one where there is none and room is left. It returns the groups by record.
 func (t *Tracker) assign(s *seen) map[int]*group {
 	m := &t.memory
+	t.at = make(map[Key]int, len(m.Records))
+	for i := range m.Records {
+		t.at[m.Records[i].Key] = i
+	}
 	found := make(map[int]*group)
 	left := 0
 	take := func(g *group) {
 		i := t.find(s, g)
 		if i < 0 {
-			i = t.begin(s, g, found)
+			i = t.begin(g, found)
 		}
 		switch had := found[i]; {
 		case i < 0:
@@ -173,7 +178,7 @@ func (t *Tracker) assign(s *seen) map[int]*group {
 		if i := t.find(s, g); i >= 0 {
 			found[i] = g
 		} else {
-			m.Records = append(m.Records, t.fresh(s, g))
+			m.Records = append(m.Records, t.fresh(g))
 			found[len(m.Records)-1] = g
 		}
 	}
@@ -184,24 +189,25 @@ func (t *Tracker) assign(s *seen) map[int]*group {
 // the same fault, seen less well on one of the two occasions; else one of a
 // namespace that is gone and whose name the group's now has.
 func (t *Tracker) find(s *seen, g *group) int {
-	all := t.memory.Records
-	if i := slices.IndexFunc(all, func(r record) bool { return r.Key == g.key }); i >= 0 {
+	if i, ok := t.at[g.key]; ok {
 		return i
 	}
+	all := t.memory.Records
 	if i := t.findBlurred(g); i >= 0 {
 		if r := &all[i]; r.State == Pending && !(g.hostwide() && r.Place != hostPlace) && (g.comm != "" || r.Comm == "") {
-			t.rename(r, g) // nobody was told yet
+			t.rename(i, g) // nobody was told yet
 		}
 		return i
 	}
-	i := slices.IndexFunc(all, func(r record) bool {
+	for i := range all {
+		r := &all[i]
 		_, there := s.labels[r.Key.Netns]
-		return !there && !s.NamespacesUnsure && r.Key.ID == g.key.ID && r.Key.Subject == g.key.Subject && r.Netns == g.label
-	})
-	if i >= 0 {
-		all[i].Key.Netns = g.key.Netns
+		if !there && !s.NamespacesUnsure && r.Key.ID == g.key.ID && r.Key.Subject == g.key.Subject && r.Netns == g.label {
+			t.rekey(i, g.key)
+			return i
+		}
 	}
-	return i
+	return -1
 }
 
 // findBlurred returns the record of the same rule and namespace that is the same
@@ -234,31 +240,47 @@ func (t *Tracker) findBlurred(g *group) int {
 
 // labelled reports whether a record has these labels.
 func (t *Tracker) labelled(id, netns, subject string) bool {
-	return slices.ContainsFunc(t.memory.Records, func(r record) bool {
-		return r.Key.ID == id && r.Netns == netns && r.Subject == subject
-	})
+	for i := range t.memory.Records {
+		if r := &t.memory.Records[i]; r.Key.ID == id && r.Netns == netns && r.Subject == subject {
+			return true
+		}
+	}
+	return false
 }
 
 // rename has a record go by the subject of a group, unless another goes by it.
-func (t *Tracker) rename(r *record, g *group) {
+func (t *Tracker) rename(i int, g *group) {
+	r := &t.memory.Records[i]
 	if t.labelled(g.key.ID, r.Netns, g.key.Subject) {
 		return
 	}
-	r.Key, r.Subject, r.Place, r.Comm = g.key, g.key.Subject, g.place, g.comm
+	t.rekey(i, g.key)
+	r.Subject, r.Place, r.Comm = g.key.Subject, g.place, g.comm
+}
+
+// rekey has a record be found by another key.
+func (t *Tracker) rekey(i int, k Key) {
+	r := &t.memory.Records[i]
+	delete(t.at, r.Key)
+	r.Key = k
+	t.at[k] = i
 }
 
 // begin makes room for a group and returns its record, or -1. What is merely
 // pending gives way to what is more urgent.
-func (t *Tracker) begin(s *seen, g *group, found map[int]*group) int {
+func (t *Tracker) begin(g *group, found map[int]*group) int {
 	m := &t.memory
-	if len(m.Records) < t.options.Config.MaxIncidents {
-		m.Records = append(m.Records, t.fresh(s, g))
-		return len(m.Records) - 1
+	if n := len(m.Records); n < t.options.Config.MaxIncidents {
+		m.Records = append(m.Records, t.fresh(g))
+		t.at[g.key] = n
+		return n
 	}
 	for i := range m.Records {
 		r := &m.Records[i]
 		if found[i] == nil && r.State == Pending && r.Finding.Severity.Rank() < g.finding.Severity.Rank() {
-			*r = t.fresh(s, g)
+			delete(t.at, r.Key)
+			*r = t.fresh(g)
+			t.at[g.key] = i
 			return i
 		}
 	}
@@ -266,7 +288,7 @@ func (t *Tracker) begin(s *seen, g *group, found map[int]*group) int {
 }
 
 // fresh is the record of a group that was never seen before.
-func (t *Tracker) fresh(s *seen, g *group) record {
+func (t *Tracker) fresh(g *group) record {
 	m := &t.memory
 	m.Seq++
 	r := record{

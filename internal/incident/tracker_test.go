@@ -399,9 +399,13 @@ func TestNamespaceGone(t *testing.T) {
 		t.Parallel()
 		s := newStage()
 		s.play(time.Minute, shop(2))
-		s.play(time.Hour, Observation{Namespaces: []facts.Namespace{host}, NamespacesUnsure: true})
+		s.play(4*time.Minute, Observation{Namespaces: []facts.Namespace{host}, NamespacesUnsure: true})
 		s.play(time.Hour, Observation{Namespaces: []facts.Namespace{host}, Others: s.present[1:]})
 		s.want(t, "firing warning shop "+nginx+"@30s")
+		s.play(time.Hour, Observation{Namespaces: []facts.Namespace{host}, NamespacesUnsure: true})
+		if got := s.changed[len(s.changed)-1]; got.EndReason != "the namespace is gone" {
+			t.Errorf("got %+v, want that it ends after a longer grace", got)
+		}
 	})
 	t.Run("made anew", func(t *testing.T) {
 		t.Parallel()
