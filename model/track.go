@@ -63,9 +63,10 @@ func Track(v *View, counters ...string) (readings []facts.Reading, covered []fac
 	wanted := append(chartCounters(), counters...)
 	slices.Sort(wanted)
 	wanted = slices.Compact(wanted)
+	runs := runsOf(v.Window.Processes)
 	for i := range v.Namespaces {
 		n := &v.Namespaces[i]
-		t := tracking{n: n}
+		t := tracking{n: n, runs: runs}
 		t.totals()
 		t.rates(wanted)
 		t.queues()
@@ -73,9 +74,6 @@ func Track(v *View, counters ...string) (readings []facts.Reading, covered []fac
 			t.states()
 			t.closeWait()
 			t.ports()
-			for _, metric := range TrendMetrics() {
-				t.covered = append(t.covered, facts.Covered{Netns: n.Label, Metric: metric})
-			}
 		}
 		if len(readings)+len(t.out) > trackMost {
 			break
@@ -88,6 +86,7 @@ func Track(v *View, counters ...string) (readings []facts.Reading, covered []fac
 // tracking gathers the readings of one namespace.
 type tracking struct {
 	n       *Namespace
+	runs    map[program]*facts.Process
 	out     []facts.Reading
 	covered []facts.Covered
 }
@@ -177,17 +176,34 @@ func (t *tracking) closeWait() {
 		if !had {
 			j = len(all)
 			at[s] = j
-			all = append(all, facts.Reading{Netns: t.n.Label, Series: s})
+			all = append(all, facts.Reading{Netns: t.n.Label, Series: s, Epoch: t.epoch(s)})
 		}
 		all[j].Value += float64(h.Long)
-		all[j].Epoch += epoch(h.Process)
 	}
-	t.top(all)
+	t.top(MetricCloseWait, all)
 }
 
-// epoch tells one run of a process from another.
-func epoch(p *facts.Process) uint64 {
-	if p == nil {
+// program is what processes of one program have in common.
+type program struct{ comm, cgroup string }
+
+// runsOf finds the oldest process of each program. Workers come and go; where it
+// is another one, the program was restarted.
+func runsOf(all []facts.Process) map[program]*facts.Process {
+	oldest := make(map[program]*facts.Process)
+	for i := range all {
+		p := &all[i]
+		of := program{p.Comm, p.Cgroup}
+		if o := oldest[of]; o == nil || p.StartTicks < o.StartTicks || p.StartTicks == o.StartTicks && p.PID < o.PID {
+			oldest[of] = p
+		}
+	}
+	return oldest
+}
+
+// epoch tells one run of the program of a series from another.
+func (t *tracking) epoch(s facts.Series) uint64 {
+	p := t.runs[program{s.Comm, s.Cgroup}]
+	if p == nil || s.Comm == "" {
 		return 0
 	}
 	h := fnv.New64a()
@@ -202,23 +218,24 @@ func PortsSeries(d *Destination) facts.Series {
 	}
 }
 
-// ports follows the destinations that take most ports.
+// ports follows the destinations that take most ports. They have no epoch: what
+// takes them may be many programs, and TIME_WAIT outlives all of them.
 func (t *tracking) ports() {
 	var all []facts.Reading
 	for i := range t.n.Destinations {
 		d := &t.n.Destinations[i]
-		r := facts.Reading{Netns: t.n.Label, Series: PortsSeries(d), Value: float64(d.InRange)}
-		for _, p := range d.Owners {
-			r.Epoch += epoch(p)
-		}
-		all = append(all, r)
+		all = append(all, facts.Reading{Netns: t.n.Label, Series: PortsSeries(d), Value: float64(d.InRange)})
 	}
-	t.top(all)
+	t.top(MetricPortsUsed, all)
 }
 
-// top keeps the largest ones that are not zero.
-func (t *tracking) top(all []facts.Reading) {
+// top keeps the largest ones that are not zero. The metric is covered if that is
+// all there are.
+func (t *tracking) top(metric string, all []facts.Reading) {
 	all = slices.DeleteFunc(all, func(r facts.Reading) bool { return r.Value <= 0 })
 	slices.SortStableFunc(all, func(a, b facts.Reading) int { return cmp.Compare(b.Value, a.Value) })
+	if len(all) <= trackTop {
+		t.covered = append(t.covered, facts.Covered{Netns: t.n.Label, Metric: metric})
+	}
 	t.out = append(t.out, all[:min(trackTop, len(all))]...)
 }

@@ -95,7 +95,9 @@ func TestTrackOutlivesRestarts(t *testing.T) {
 		}
 		return 0
 	}
-	again, _ := Track(NewView(watched(7, 21)))
+	withWorker := watched(7, 21)
+	withWorker.Processes = append(withWorker.Processes, facts.Process{PID: 70, Comm: "java", Cgroup: "/system.slice/orders.service", StartTicks: 900})
+	again, _ := Track(NewView(withWorker))
 	if epoch(one) == 0 || epoch(one) == epoch(two) || epoch(one) != epoch(again) {
 		t.Errorf("epochs %d, %d after a restart, %d without", epoch(one), epoch(two), epoch(again))
 	}
@@ -134,8 +136,12 @@ func TestTrackIsBounded(t *testing.T) {
 		n.End.Census.Listeners = append(n.End.Census.Listeners, facts.Listener{Cookie: uint64(i + 10), Local: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(i))})
 	}
 	w.Namespaces = []facts.NamespaceWindow{n}
-	if readings, _ := Track(NewView(w)); len(readings) > 50 {
+	readings, covered := Track(NewView(w))
+	if len(readings) > 50 {
 		t.Errorf("%d readings of one namespace", len(readings))
+	}
+	if len(covered) != 1 || covered[0].Metric != MetricCloseWait {
+		t.Errorf("got %v covered, want the destinations not to be", covered)
 	}
 	w = watched(7, 1)
 	for i := range 1000 {
@@ -143,7 +149,7 @@ func TestTrackIsBounded(t *testing.T) {
 		n.Namespace = facts.Namespace{Cookie: uint64(i + 2)}
 		w.Namespaces = append(w.Namespaces, n)
 	}
-	readings, covered := Track(NewView(w))
+	readings, covered = Track(NewView(w))
 	seen := map[string]bool{}
 	for _, r := range readings {
 		seen[r.Netns] = true

@@ -202,7 +202,7 @@ func (t *Tracker) find(s *seen, g *group) int {
 	for i := range all {
 		r := &all[i]
 		_, there := s.labels[r.Key.Netns]
-		if !there && !s.NamespacesUnsure && r.Key.ID == g.key.ID && r.Key.Subject == g.key.Subject && r.Netns == g.label {
+		if !there && r.Key.ID == g.key.ID && r.Key.Subject == g.key.Subject && r.Netns == g.label {
 			t.rekey(i, g.key)
 			return i
 		}
