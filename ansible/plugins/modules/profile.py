@@ -305,6 +305,7 @@ drift:
 import json
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.text.converters import to_bytes
 from ansible_collections.tcpdoctor.tcpdoctor.plugins.module_utils.binary import ARGUMENTS, Failed, Tcpdoctor
 from ansible_collections.tcpdoctor.tcpdoctor.plugins.module_utils.words import (
     input_arguments,
@@ -316,6 +317,9 @@ from ansible_collections.tcpdoctor.tcpdoctor.plugins.module_utils.words import (
 )
 
 COMMANDS = dict(applied="apply", absent="remove", verified="verify")
+
+# What fits into a pipe that nobody reads yet, so that handing it over cannot hang.
+MOST_INLINE_BYTES = 60000
 
 
 def arguments(params, check_mode):
@@ -417,6 +421,10 @@ def main():
     if params["inline"] is not None:
         # JSON is YAML; line by line, so that the program can say in which line a mistake is.
         data = json.dumps(params["inline"], indent=1, ensure_ascii=False)
+        size = len(to_bytes(data))
+        if size > MOST_INLINE_BYTES:
+            module.fail_json(msg="the inline profile has %d bytes, at most %d are taken: put it into /etc/tcpdoctor/profiles.d "
+                                 "of the host and name it" % (size, MOST_INLINE_BYTES))
     try:
         tool = Tcpdoctor(module)
         if params["state"] == "verified":
