@@ -11,6 +11,30 @@
 // refuses to judge: which alerts there are, and when they repeat, is decided
 // before.
 //
+// # Configuration
+//
+// [Config] with every kind of receiver, as a file spells it. All but url, urls,
+// argv and the address of a syslog server may be left out.
+//
+//	alertmanager:
+//	  - urls: [https://am-1.example.org:9093, https://am-2.example.org:9093]
+//	    basic-auth: {username: tcpdoctor, password-file: /etc/tcpdoctor/am.password}
+//	    tls: {ca-file: /etc/tcpdoctor/ca.pem}
+//	    resend: 1m
+//	webhook:
+//	  - name: ticket
+//	    url: https://tickets.example.org/hooks/tcp
+//	    secret-file: /etc/tcpdoctor/ticket.secret
+//	    min-severity: warning
+//	    match: {netns: [host, "db*"]}
+//	    timeout: 10s
+//	syslog:
+//	  - transport: journal
+//	    send-resolved: false
+//	command:
+//	  - argv: [/usr/local/bin/page, --team, network]
+//	    min-severity: critical
+//
 // # Alertmanager
 //
 // An Alertmanager keeps no alerts on disk and forgets those that nobody
