@@ -57,7 +57,7 @@ func openDisk(path string, maxBytes int64) (*disk, error) {
 	}
 	d := &disk{path: path, maxBytes: maxBytes, lock: lock}
 	if err := d.load(); err != nil {
-		return nil, errors.Join(err, lock.Close())
+		return nil, errors.Join(err, releaseLock(lock))
 	}
 	return d, nil
 }
@@ -244,7 +244,7 @@ func (d *disk) abandon() {
 // close releases the lock too.
 func (d *disk) close() error {
 	d.release()
-	return d.lock.Close()
+	return releaseLock(d.lock)
 }
 
 // removeIfThere removes a file.

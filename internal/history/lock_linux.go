@@ -35,3 +35,9 @@ func acquire(path string) (*os.File, error) {
 	}
 	return f, nil
 }
+
+// releaseLock gives the lock up for good. Closing the file would leave it with a
+// process that is being started at this very moment, until that has begun.
+func releaseLock(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+}

@@ -38,6 +38,8 @@ const (
 	pageMost = 32 << 20
 	// pagesMost bounds the file, far beyond what there can be.
 	pagesMost = 1 << 32
+	// pagesLeast are the roots, the list of what is free, and one node.
+	pagesLeast = 4
 )
 
 // ErrDamaged says that a file holds something else than what was written.
@@ -107,7 +109,7 @@ func (p *pages) readMeta(at int64) (boltMeta, error) {
 		return boltMeta{}, damaged("its pages are %d bytes", order.Uint32(m[8:]))
 	case order.Uint64(m[56:]) != sum.Sum64():
 		return boltMeta{}, damaged("the checksum of its root is wrong")
-	case order.Uint64(m[40:]) > pagesMost:
+	case order.Uint64(m[40:]) > pagesMost || order.Uint64(m[40:]) < pagesLeast:
 		return boltMeta{}, damaged("it has %d pages", order.Uint64(m[40:]))
 	}
 	return boltMeta{root: order.Uint64(m[16:]), freelist: order.Uint64(m[32:]), end: order.Uint64(m[40:]), tx: order.Uint64(m[48:])}, nil

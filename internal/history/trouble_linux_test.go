@@ -192,3 +192,96 @@ func TestNewerSchema(t *testing.T) {
 		t.Errorf("the file is not as it was: %v", err)
 	}
 }
+
+// TestRecorderFullDisk: without room there is no recording, and nothing is
+// harmed or left behind.
+func TestRecorderFullDisk(t *testing.T) {
+	dir, inside := onDisk(t, "1m")
+	if !inside {
+		return
+	}
+	folder := filepath.Join(dir, RecordingFolder)
+	r := NewRecorder(folder, RecorderOptions{})
+	for n := range 20 {
+		if err := r.Add(seen(n, began().Add(time.Duration(n)*time.Minute))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record(t, r, "first")
+	ballast := filepath.Join(dir, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 2<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("got %v, want a full disk", err)
+	}
+	if err := r.Add(seen(20, began().Add(20*time.Minute))); err != nil {
+		t.Fatal(err)
+	}
+	if name, err := r.Write("second"); name != "" || !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("got %q, %v, want a full disk", name, err)
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil || len(entries) != 7 {
+		t.Errorf("got %d files, %v, want those of the first recording", len(entries), err)
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	if name := record(t, r, "second"); name != "second.rec" || len(recordings(t, folder)) != 2 {
+		t.Errorf("got %q", name)
+	}
+}
+
+// TestReadWhileWritten reads a history over and over while another goroutine
+// commits to it: whatever is read is what was there after some tick.
+func TestReadWhileWritten(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), DefaultFile)
+	s := open(t, path, Options{Hold: -1, MaxBytes: 4 << 20})
+	commit(t, s, load(0))
+	stop, stopped := make(chan struct{}), make(chan error)
+	go func() {
+		for n := 1; ; n++ {
+			select {
+			case <-stop:
+				stopped <- nil
+				return
+			default:
+			}
+			if err := s.Commit(load(n)); err != nil {
+				stopped <- err
+				return
+			}
+		}
+	}()
+	r, err := OpenReadOnly(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.patience = 10_000
+	last := 0
+	for end := time.Now().Add(time.Second); time.Now().Before(end); {
+		all, unreadable, err := r.Incidents(Query{})
+		if err != nil || unreadable != 0 {
+			t.Fatalf("got %d unreadable, %v", unreadable, err)
+		}
+		for i, in := range all {
+			if in.UID != uidOf(3*(len(all)-1-i)) {
+				t.Fatalf("got %s as number %d of %d", in.UID, i, len(all))
+			}
+		}
+		if len(all) < last {
+			t.Fatalf("got %d incidents after %d", len(all), last)
+		}
+		last = len(all)
+		samples, err := r.Series("n", began(), began().Add(time.Hour), 1000)
+		if err != nil || len(samples) == 0 {
+			t.Fatalf("got %d samples, %v", len(samples), err)
+		}
+	}
+	close(stop)
+	if err := <-stopped; err != nil {
+		t.Fatal(err)
+	}
+	if last < 3 {
+		t.Errorf("got %d incidents in all, too few to tell", last)
+	}
+}
