@@ -47,7 +47,11 @@ func flood(sources, destinations, round int) iter.Seq2[*facts.Socket, error] {
 			}
 		}
 		for i := range destinations {
-			for port := range 1 + 2*(i%200) {
+			connections := 1
+			if i%100 == 0 { // a hundred of them take more than a hundredth of the ports
+				connections = 300 + i/50
+			}
+			for port := range connections {
 				ok := send(facts.Socket{
 					State: facts.Established, Local: netip.AddrPortFrom(address(10, 1), uint16(33000+port)),
 					Remote: netip.AddrPortFrom(address(12, i+round), 443), Inode: 1,
