@@ -173,6 +173,9 @@ func (n *Namespace) TimeWaitLoad() TimeWaitLoad {
 	l := TimeWaitLoad{
 		Count: int(states[facts.TimeWait]) + orphaned, FinWait2: orphaned, MaxBuckets: n.Settings.MaxTWBuckets,
 	}
+	if objects, ok := n.End.Gauges["sockstat.TCP.tw"]; ok && !n.End.Census.Complete {
+		l.Count = max(l.Count, int(objects)) // no walk has counted them all
+	}
 	made, _ := n.Rate(string(CTW))
 	short, _ := n.Rate(string(CTWKilled))
 	l.OverflowPerSecond, _ = n.Rate(string(CTCPTimeWaitOverflow))

@@ -73,11 +73,16 @@ func (t *Tracker) reword(r *record, f rules.Finding) {
 	now := t.memory.Clock.Elapsed
 	old := r.Finding
 	worse := f.Severity.Rank() > r.Peak.Rank() || r.Worst.ID == ""
-	if old.ID != "" && f.Confidence == rules.Possible && old.Confidence != rules.Possible && now-r.TextAt <= t.options.Config.StaleAfter {
+	nobody := f.Subject.Kind == rules.SubjectHost && old.Subject.Kind != rules.SubjectHost
+	unsure := f.Confidence == rules.Possible && old.Confidence != rules.Possible
+	if old.ID != "" && (nobody || unsure) && now-r.TextAt <= t.options.Config.StaleAfter {
 		f.Cause, f.Actor, f.Confidence = old.Cause, old.Actor, old.Confidence
 		f.Explanation, f.Prescriptions = old.Explanation, old.Prescriptions
-		if f.Subject.Comm == "" {
+		if nobody || f.Subject.Comm == "" {
 			f.Subject = old.Subject
+		}
+		if nobody {
+			f.Summary = old.Summary
 		}
 	} else {
 		r.TextAt = now

@@ -109,10 +109,10 @@ func judgeWindow(t *testing.T, w facts.Window) judged {
 	return out
 }
 
-// TestScenes: the recordings show what they are said to.
-func TestScenes(t *testing.T) {
-	t.Parallel()
-	for name, s := range scenes(t) {
+// checkScenes wants the recordings to show what they are said to.
+func checkScenes(t *testing.T, all map[string]*scene) {
+	t.Helper()
+	for name, s := range all {
 		for i, j := range s.full {
 			var found []string
 			for side := range j {

@@ -254,6 +254,9 @@ func TestBetterName(t *testing.T) {
 	s.play(10*time.Second, see(listenerOn("0.0.0.0", 80, "nginx", rules.Warning, 1)))
 	s.play(time.Minute, see(hostwide(overflow)))
 	s.want(t, "firing warning host "+nginx+"@30s")
+	if a := s.t.Active(); a[0].Finding.Subject.Comm != "nginx" || a[0].Annotations["summary"] != "nginx drops connections" {
+		t.Errorf("got %+v, want what the better look has told", a)
+	}
 }
 
 func TestIdentity(t *testing.T) {
