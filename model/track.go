@@ -126,7 +126,8 @@ func (t *tracking) states() {
 }
 
 // queues follows the listeners whose queues are fullest. Those of one address
-// and program are one.
+// and program are one. Nearly equal ones are in the order of their addresses, so
+// that of many idle ones the same are followed every time.
 func (t *tracking) queues() {
 	type queue struct {
 		series facts.Series
@@ -149,7 +150,7 @@ func (t *tracking) queues() {
 		at[s] = len(all)
 		all = append(all, queue{s, l.HighWater(), share})
 	}
-	slices.SortStableFunc(all, func(a, b queue) int { return cmp.Compare(b.share, a.share) })
+	slices.SortStableFunc(all, func(a, b queue) int { return cmp.Compare(int(10*b.share), int(10*a.share)) })
 	for _, q := range all[:min(trackTop, len(all))] {
 		t.add(q.series, float64(q.high))
 	}
@@ -218,12 +219,16 @@ func PortsSeries(d *Destination) facts.Series {
 	}
 }
 
-// ports follows the destinations that take most ports. They have no epoch: what
-// takes them may be many programs, and TIME_WAIT outlives all of them.
+// ports follows the destinations that take most ports, if that is a hundredth of
+// them: thousands of small ones would take turns. They have no epoch: what takes
+// them may be many programs, and TIME_WAIT outlives all of them.
 func (t *tracking) ports() {
 	var all []facts.Reading
 	for i := range t.n.Destinations {
 		d := &t.n.Destinations[i]
+		if d.InRange < 8 || d.UsedRatio() < 0.01 {
+			continue
+		}
 		all = append(all, facts.Reading{Netns: t.n.Label, Series: PortsSeries(d), Value: float64(d.InRange)})
 	}
 	t.top(MetricPortsUsed, all)

@@ -21,7 +21,7 @@ func watched(pid, connections int) facts.Window {
 				{Cookie: 2, Local: netip.MustParseAddrPort("0.0.0.0:80"), Inode: 5, Queue: 4, Limit: 10},
 			},
 			Destinations: []facts.Destination{
-				{Source: netip.MustParseAddr("::ffff:10.0.0.4"), Dest: netip.MustParseAddrPort("[::ffff:10.2.0.9]:5432"), InRange: 30},
+				{Source: netip.MustParseAddr("::ffff:10.0.0.4"), Dest: netip.MustParseAddrPort("[::ffff:10.2.0.9]:5432"), InRange: 3000},
 				{Source: netip.MustParseAddr("10.0.0.4"), Dest: netip.MustParseAddrPort("10.2.0.8:80")},
 			},
 		},
@@ -58,7 +58,7 @@ func TestTrack(t *testing.T) {
 	readings, covered := Track(NewView(watched(7, 20)), "TcpExt.SyncookiesSent", "TcpExt.NoSuchCounter")
 	want := map[string]float64{
 		`close_wait{netns="host",subject="java (orders.service)"}`:    20,
-		`ports_used{netns="host",subject="10.0.0.4 → 10.2.0.9:5432"}`: 30,
+		`ports_used{netns="host",subject="10.0.0.4 → 10.2.0.9:5432"}`: 3000,
 		`accept_queue{netns="host",subject="0.0.0.0:80 java"}`:        4,
 		`connections{netns="host"}`:                                   7,
 		`time_wait{netns="host"}`:                                     9,
@@ -131,7 +131,7 @@ func TestTrackIsBounded(t *testing.T) {
 	n := w.Namespaces[0]
 	for i := range 10_000 {
 		n.End.Census.Destinations = append(n.End.Census.Destinations, facts.Destination{
-			Source: netip.MustParseAddr("10.0.0.4"), Dest: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 3, byte(i >> 8), byte(i)}), 80), InRange: 2,
+			Source: netip.MustParseAddr("10.0.0.4"), Dest: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 3, byte(i >> 8), byte(i)}), 80), InRange: 300,
 		})
 		n.End.Census.Listeners = append(n.End.Census.Listeners, facts.Listener{Cookie: uint64(i + 10), Local: netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(i))})
 	}
@@ -139,6 +139,10 @@ func TestTrackIsBounded(t *testing.T) {
 	readings, covered := Track(NewView(w))
 	if len(readings) > 50 {
 		t.Errorf("%d readings of one namespace", len(readings))
+	}
+	again, _ := Track(NewView(w))
+	if d := cmp.Diff(names(readings), names(again)); d != "" {
+		t.Errorf("others are followed the second time:\n%s", d)
 	}
 	if len(covered) != 1 || covered[0].Metric != MetricCloseWait {
 		t.Errorf("got %v covered, want the destinations not to be", covered)
