@@ -66,8 +66,23 @@ const (
 
 // ownedProcess is a process that holds something wanted.
 type ownedProcess struct {
-	inode uint64 // of its folder in /proc
+	table fdTable
 	facts.Process
+}
+
+// fdTable is the folder of a process's descriptors. Another process has another
+// inode there.
+type fdTable struct {
+	inode uint64
+	size  int64 // how many there are, since Linux 6.2 (proc_fd_getattr)
+}
+
+func readFDTable(t tree, pid int) (fdTable, bool) {
+	var stat unix.Stat_t
+	if err := unix.Stat(filepath.Join(t.proc, strconv.Itoa(pid), "fd"), &stat); err != nil {
+		return fdTable{}, false
+	}
+	return fdTable{stat.Ino, stat.Size}, true
 }
 
 func newOwners(t tree, share float64, deadline time.Duration) (*owners, error) {
@@ -178,25 +193,26 @@ func (s *ownedSocket) wantedNow(now time.Time, all bool) bool {
 	return !now.Before(s.retry)
 }
 
-// alive reports whether a process is still the same. The inode of its folder tells
-// at once; a folder that was made anew is told by when the process began.
+// alive reports whether a process is still the same and holds anything: one that
+// has ended and waits for its parent does not. The inode tells at once; a folder
+// that was made anew is told by when the process began.
 func (o *owners) alive(pid int, p *ownedProcess) bool {
-	var stat unix.Stat_t
-	if err := unix.Stat(filepath.Join(o.tree.proc, strconv.Itoa(pid)), &stat); err != nil {
+	now, ok := readFDTable(o.tree, pid)
+	if !ok || p.table.size > 0 && now.size == 0 {
 		return false
 	}
-	if stat.Ino == p.inode {
+	if now.inode == p.table.inode {
 		return true
 	}
 	proc, err := o.procfs.Proc(pid)
 	if err != nil {
 		return false
 	}
-	now, err := proc.Stat()
-	if err != nil || now.Starttime != p.StartTicks {
+	stat, err := proc.Stat()
+	if err != nil || stat.Starttime != p.StartTicks {
 		return false
 	}
-	p.inode = stat.Ino
+	p.table = now
 	return true
 }
 
@@ -280,7 +296,7 @@ func redescribe(t tree, root procfs.FS, p facts.Process) (facts.Process, bool) {
 		return p, false
 	}
 	stat, err := proc.Stat()
-	if err != nil || stat.Starttime != p.StartTicks {
+	if err != nil || stat.Starttime != p.StartTicks || stat.State == "Z" || stat.State == "X" {
 		return p, false
 	}
 	p.Comm, p.State, p.Threads = stat.Comm, stat.State, stat.NumThreads
@@ -289,15 +305,13 @@ func redescribe(t tree, root procfs.FS, p facts.Process) (facts.Process, bool) {
 	return p, true
 }
 
-// countDescriptors returns how many descriptors a process has open: the size of
-// their folder since Linux 6.2 (proc_fd_getattr), the number of its entries before.
+// countDescriptors returns how many descriptors a process has open: what the kernel
+// tells, or the number of entries where it tells nothing.
 func countDescriptors(t tree, pid int) facts.Opt[uint64] {
-	path := filepath.Join(t.proc, strconv.Itoa(pid), "fd")
-	var stat unix.Stat_t
-	if err := unix.Stat(path, &stat); err == nil && stat.Size > 0 {
-		return facts.Some(uint64(stat.Size))
+	if table, ok := readFDTable(t, pid); ok && table.size > 0 {
+		return facts.Some(uint64(table.size))
 	}
-	dir, err := os.Open(path)
+	dir, err := os.Open(filepath.Join(t.proc, strconv.Itoa(pid), "fd"))
 	if err != nil {
 		return facts.Opt[uint64]{}
 	}

@@ -20,6 +20,7 @@ type seenProcess struct {
 	netns  uint64 // of its network namespace when it was first seen
 	none   bool   // it has no descriptors: a thread of the kernel
 	denied bool   // it may not be looked into
+	low    bool   // its low descriptors were looked at
 }
 
 const (
@@ -177,6 +178,7 @@ func (o *owners) look(ctx context.Context, w *fdWalker, pid int) {
 	if p.none || p.denied {
 		return
 	}
+	p.low = true
 	seen, denied := w.seen, len(w.denied)
 	w.process(ctx, pid)
 	switch {
@@ -186,13 +188,11 @@ func (o *owners) look(ctx context.Context, w *fdWalker, pid int) {
 		p.denied = true
 	case w.seen == seen:
 		p.none = isKernelThread(o.procfs, pid)
-	default:
-		return
 	}
 	o.seen[pid] = p
 }
 
-// relist lists the processes and returns those that are new.
+// relist lists the processes and returns those that were not looked at yet.
 func (o *owners) relist(root int) ([]int, error) {
 	all, err := listProcesses(root)
 	if err != nil {
@@ -204,6 +204,8 @@ func (o *owners) relist(root int) ([]int, error) {
 		p, ok := o.seen[l.pid]
 		if !ok || p.inode != l.inode {
 			p = seenProcess{inode: l.inode, netns: netnsInode(filepath.Join(o.tree.proc, strconv.Itoa(l.pid)))}
+		}
+		if !p.low && !p.none && !p.denied {
 			fresh = append(fresh, l.pid)
 		}
 		next[l.pid] = p
@@ -271,7 +273,8 @@ func (o *owners) keep(ctx context.Context, found []holder) {
 			}
 			p.HoldsInodes = nil
 			p.FDs = countDescriptors(o.tree, h.pid)
-			known = &ownedProcess{inode: o.seen[h.pid].inode, Process: p}
+			table, _ := readFDTable(o.tree, h.pid)
+			known = &ownedProcess{table: table, Process: p}
 		}
 		o.mu.Lock()
 		o.processes[h.pid] = known

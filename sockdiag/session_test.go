@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -28,6 +29,7 @@ type fakeSource struct {
 	events                      []string
 	polls, walks, reads, closed int
 	drops                       uint64
+	more                        reading // what counters returns besides
 }
 
 func (f *fakeSource) note(event string) {
@@ -104,6 +106,8 @@ func (f *fakeSource) counters(context.Context) (*reading, []facts.Gap, error) {
 	f.drops += 5
 	out := newReading()
 	out.counters["TcpExt.ListenDrops"] = f.drops
+	maps.Copy(out.counters, f.more.counters)
+	maps.Copy(out.gauges, f.more.gauges)
 	return out, []facts.Gap{{Source: facts.SourceConntrack, Reason: "forbidden"}}, nil
 }
 

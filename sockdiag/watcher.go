@@ -153,13 +153,14 @@ type lastReading struct {
 	counters  facts.Counters
 	gauges    facts.Gauges
 	listeners []facts.Listener
+	polled    bool // whether the listeners are of the same moment
 }
 
 // lastWalk is what the next walk is compared with.
 type lastWalk struct {
-	at      time.Time // when it ended
-	census  facts.Census
-	sockets uint64
+	at       time.Time // when it ended
+	census   facts.Census
+	segments uint64 // Tcp.InSegs at the tick before
 }
 
 // WatchStats is what a watcher did so far and what that cost.

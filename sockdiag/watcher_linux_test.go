@@ -211,31 +211,36 @@ func TestWatcherOwnerReplaced(t *testing.T) {
 // host: nothing is left of them, and none is kept alive.
 func TestWatcherChurn(t *testing.T) {
 	w := watch(t, WatchOptions{Poll: time.Millisecond})
-	host := len(tick(t, w).Namespaces)
 	dir := t.TempDir()
-	round := func(n int) (alive int) {
-		var made []*netns.Handle
+	made := map[uint64]bool{} // cookies of all that were ever made
+	round := func(n int) (watched int) {
+		var now []*netns.Handle
 		for i := range n {
 			h, err := netns.New()
 			if err != nil {
 				t.Fatal(err)
 			}
 			bind(t, h, filepath.Join(dir, strconv.Itoa(i)))
-			made = append(made, h)
+			made[h.ID().Cookie] = true
+			now = append(now, h)
 		}
 		if err := w.Refresh(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		win := tick(t, w)
-		alive = len(win.Namespaces)
+		for _, n := range win.Namespaces {
+			if made[n.Namespace.Cookie] {
+				watched++
+			}
+		}
 		_ = walkOver(t, w, win)
-		for i, h := range made {
+		for i, h := range now {
 			if err := unix.Unmount(filepath.Join(dir, strconv.Itoa(i)), unix.MNT_DETACH); err != nil {
 				t.Error(err)
 			}
 			_ = h.Close()
 		}
-		return alive
+		return watched
 	}
 	settled := func() (files int, heap uint64, goroutines int) {
 		if err := w.Refresh(t.Context()); err != nil {
@@ -256,8 +261,8 @@ func TestWatcherChurn(t *testing.T) {
 	round(20) // whatever is kept for later is there after this
 	files, heap, goroutines := settled()
 	for range 10 {
-		if alive := round(50); alive < host-5+50 {
-			t.Errorf("got %d namespaces, want 50 beside the %d of the host", alive, host)
+		if watched := round(50); watched != 50 {
+			t.Errorf("got %d namespaces watched, want 50", watched)
 		}
 	}
 	moreFiles, moreHeap, moreGoroutines := settled()
@@ -265,8 +270,10 @@ func TestWatcherChurn(t *testing.T) {
 		t.Errorf("got %d descriptors, %d goroutines, %d bytes after 500 namespaces; had %d, %d, %d",
 			moreFiles, moreGoroutines, moreHeap, files, goroutines, heap)
 	}
-	if s := w.Stats(); s.Namespaces > host+5 {
-		t.Errorf("got %d namespaces that are watched still, had %d", s.Namespaces, host)
+	for _, m := range w.members {
+		if made[m.place.namespace.Cookie] {
+			t.Errorf("%+v is watched still", m.place.namespace)
+		}
 	}
 }
 

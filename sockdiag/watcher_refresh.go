@@ -14,7 +14,7 @@ import (
 
 // settingsPerRefresh bounds how many namespaces have their settings read again at
 // one Refresh, those first that waited longest.
-const settingsPerRefresh = 32
+const settingsPerRefresh = 16
 
 // Refresh lists the namespaces again: new ones are opened and read once, so that
 // the next tick has something to begin with; those gone are let go, and with them
@@ -146,14 +146,14 @@ func (w *Watcher) ready(ctx context.Context, m *watchedNamespace) {
 		w.failed(facts.Gap{Source: m.failed.Source})
 		return
 	}
-	w.poll(ctx, m)
+	polled := w.poll(ctx, m)
 	at := time.Now()
 	r, gaps, err := m.src.counters(ctx)
 	w.failed(gaps...)
 	if err != nil {
 		w.failed(facts.Gap{Source: unreadable(err).Source})
 	} else {
-		m.start = lastReading{at: at, counters: r.counters, gauges: r.gauges, listeners: m.listeners}
+		m.start = lastReading{at, r.counters, r.gauges, m.listeners, polled}
 	}
 	m.begin()
 }

@@ -101,7 +101,9 @@ func (w *Watcher) tickOne(ctx context.Context, m *watchedNamespace, zero time.Ti
 	if !m.start.at.IsZero() && at.Sub(m.start.at) >= windowMin {
 		n.Start = facts.Snapshot{
 			AtSeconds: m.start.at.Sub(zero).Seconds(), Counters: m.start.counters, Gauges: m.start.gauges,
-			Census: censusOfListeners(m.start.listeners),
+		}
+		if m.start.polled {
+			n.Start.Census = censusOfListeners(m.start.listeners)
 		}
 	}
 	n.End.AtSeconds = at.Sub(zero).Seconds()
@@ -110,7 +112,7 @@ func (w *Watcher) tickOne(ctx context.Context, m *watchedNamespace, zero time.Ti
 	}
 	if err == nil {
 		n.End.Counters, n.End.Gauges = r.counters, r.gauges
-		m.start = lastReading{at, r.counters, r.gauges, m.listeners}
+		m.start = lastReading{at, r.counters, r.gauges, m.listeners, polled}
 	}
 	m.begin()
 	return n

@@ -17,6 +17,10 @@ type walkTask struct {
 	at      int // index in the window
 	options facts.ReduceOptions
 	before  lastWalk
+	// segments is Tcp.InSegs at the tick; quiet is the census where there is no
+	// need to walk.
+	segments uint64
+	quiet    *facts.Census
 }
 
 // Walk completes the window of the last tick with a walk over all sockets of all
@@ -84,13 +88,16 @@ func (w *Watcher) plan(win *facts.Window) ([]walkTask, time.Time, error) {
 		if m.failed != nil || at < 0 {
 			continue
 		}
-		t := walkTask{member: m, at: at, options: m.options, before: m.last}
+		t := walkTask{member: m, at: at, options: m.options, before: m.last, segments: m.start.counters[segmentsIn]}
+		if m.quiet(zero) {
+			t.quiet = m.quietCensus()
+		}
 		t.options.Listening = facts.PortSet{}
 		for i := range m.listeners {
 			t.options.Listening.Add(m.listeners[i].Local.Port())
 		}
 		tasks = append(tasks, t)
-		sizes = append(sizes, m.last.sockets)
+		sizes = append(sizes, m.last.census.Sockets)
 	}
 	for i, limits := range shareLimits(sizes, w.o.CensusEntries) {
 		tasks[i].options.Limits = limits
@@ -103,7 +110,7 @@ func (w *Watcher) walkOne(ctx context.Context, t *walkTask, n *facts.NamespaceWi
 	limited, cancel := context.WithTimeoutCause(ctx, w.o.WalkDeadline, errDeadline)
 	defer cancel()
 	began := time.Now()
-	census, err := t.member.src.census(limited, t.options)
+	census, err := t.census(limited)
 	ended := time.Now()
 	n.Gaps = slices.DeleteFunc(slices.Clone(n.Gaps), func(g facts.Gap) bool { return g.Source == facts.SourceSockets && g.Reason == notWalked })
 	if err != nil {
@@ -122,7 +129,48 @@ func (w *Watcher) walkOne(ctx context.Context, t *walkTask, n *facts.NamespaceWi
 	}
 	w.state.Lock()
 	defer w.state.Unlock()
-	t.member.last = lastWalk{at: ended, census: kept(census), sockets: census.Sockets}
+	t.member.last = lastWalk{at: ended, census: kept(census), segments: t.segments}
+}
+
+func (t *walkTask) census(ctx context.Context) (facts.Census, error) {
+	if t.quiet != nil {
+		return *t.quiet, nil
+	}
+	return t.member.src.census(ctx, t.options)
+}
+
+// segmentsIn counts the segments that reached a namespace, whatever became of them.
+const segmentsIn = "Tcp.InSegs"
+
+// quiet reports whether a namespace has no socket but listeners beyond doubt. The
+// kernel has one table for the connections of all namespaces and goes through all
+// of it at every walk, so that on a host with many connections a walk over an empty
+// namespace costs as much as one over a busy one.
+//
+// The kernel counts the sockets in use, request sockets excepted. For one of these
+// a segment must have come since the walk before, or since the namespace was made.
+func (m *watchedNamespace) quiet(zero time.Time) bool {
+	four, known4 := m.start.gauges["sockstat.TCP.inuse"]
+	waiting, knownTW := m.start.gauges["sockstat.TCP.tw"]
+	segments, knownSegments := m.start.counters[segmentsIn]
+	switch {
+	case m.start.at.Before(zero), !m.start.polled, !known4, !knownTW, !knownSegments:
+		return false
+	case four+m.start.gauges["sockstat.TCP6.inuse"] != int64(len(m.start.listeners)), waiting != 0:
+		return false
+	case m.last.at.IsZero():
+		return segments == 0
+	}
+	c := &m.last.census
+	return segments == m.last.segments && len(c.Locals)+len(c.Destinations)+len(c.Classes) == 0
+}
+
+// quietCensus is the census of a quiet namespace. Of bound sockets it knows what
+// the walk before saw.
+func (m *watchedNamespace) quietCensus() *facts.Census {
+	c := censusOfListeners(m.start.listeners)
+	c.ListenersOnly, c.Complete, c.Bound = false, true, m.last.census.Bound
+	return &c
 }
 
 // kept is what of a census is worth keeping until the next walk: the plain sample

@@ -118,7 +118,7 @@ func (r *watchResult) print(o options) error {
 // their turn.
 func watchAll(ctx context.Context, o options) error {
 	debug.SetMemoryLimit(watchRoleMemory)
-	w, err := sockdiag.NewWatcher(sockdiag.WatchOptions{Poll: time.Nanosecond})
+	w, err := sockdiag.NewWatcher(sockdiag.WatchOptions{Poll: time.Nanosecond, PollShare: 1e6})
 	if err != nil {
 		return err
 	}
