@@ -64,6 +64,9 @@ type pageIncident struct {
 	Summary    string    `json:"summary"`
 	Why        string    `json:"why"`
 	Since      time.Time `json:"since"`
+	// UnseenSince is when it was last seen, where the last look did not find it:
+	// it stays open until it was gone for long enough.
+	UnseenSince time.Time `json:"unseen_since,omitzero"`
 	// FollowsFrom is the summary of the incident that explains this one.
 	FollowsFrom string `json:"follows_from,omitempty"`
 	Reopened    int    `json:"reopened,omitempty"`
@@ -136,7 +139,11 @@ func (s *Server) document(p *published) pageDoc {
 	shown, rest := split(all, incidentsShown)
 	doc.MoreIncidents = len(rest)
 	for _, i := range shown {
-		doc.Incidents = append(doc.Incidents, tellIncident(rep, i, all))
+		told := tellIncident(rep, i, all)
+		if p.LastTick.Sub(i.LastSeen) > p.Pace.Interval/2 {
+			told.UnseenSince = i.LastSeen
+		}
+		doc.Incidents = append(doc.Incidents, told)
 	}
 	doc.Tone, doc.Verdict, doc.Aside = verdict(p, all)
 	return doc

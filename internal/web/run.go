@@ -41,7 +41,7 @@ func (s *Server) Run(ctx context.Context) error {
 		servers[i] = s.server(room)
 		serving.Go(func() {
 			flags := &toolkit.FlagConfig{WebConfigFile: &s.configFile}
-			err := toolkit.Serve(limitedListener{l, room}, servers[i], flags, s.logger)
+			err := toolkit.Serve(limitedListener{l, room}, servers[i], flags, slog.New(quiet{s.logger.Handler()}))
 			if !errors.Is(err, http.ErrServerClosed) {
 				stop(fmt.Errorf("web: serve on %s: %w", l.Addr(), err))
 			}

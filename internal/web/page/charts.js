@@ -142,8 +142,8 @@ function options(node, chart, box) {
   const series = [{}];
   const bands = [];
   for (const i of chart.lines.keys()) {
-    const base = { stroke: () => lineColour(i), points: { show: false }, spanGaps: false };
-    series.push({ ...base, width: 2, dash: dashes[i] }, { ...base, width: 0 });
+    const base = { stroke: () => lineColour(i), points: { show: (u, at) => u.data[at].filter((v) => v != null).length < 3, size: 6 }, spanGaps: false };
+    series.push({ ...base, width: 2, dash: dashes[i] }, { ...base, points: { show: false }, width: 0 });
     bands.push({ series: [2 + 2 * i, 1 + 2 * i], fill: () => `${lineColour(i)}33` });
   }
   const least = chart.unit === "count" ? 5 : 1;

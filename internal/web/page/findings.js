@@ -29,12 +29,13 @@ function fill(node, i, now) {
   const since = new Date(i.since);
   const tags = node.querySelector(".tags");
   const held = lasted((now - since) / 1000);
-  remake(tags, [i.severity, i.id, held, i.reopened, i.state], () => {
+  remake(tags, [i.severity, i.id, held, i.reopened, i.unseen_since], () => {
     const parts = [
       make("span", { class: "tag", "data-severity": i.severity }, i.severity),
       make("code", {}, i.id),
       make("span", {}, "since ", make("time", { datetime: i.since }, moment(since)), ` (${held})`),
     ];
+    if (i.unseen_since) parts.push(make("span", {}, "not seen since ", make("time", { datetime: i.unseen_since }, moment(new Date(i.unseen_since)))));
     if (i.reopened) parts.push(make("span", {}, `came back ${i.reopened === 1 ? "once" : `${i.reopened} times`}`));
     return parts;
   });
