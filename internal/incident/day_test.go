@@ -156,9 +156,12 @@ type told struct {
 	tick int
 }
 
-// play lives through the day.
-func (d *day) play() (alerts []told, walks int) {
-	t := New(Options{Instance: "web-1", Config: Defaults()}, Memory{})
+// play lives through the day. On all days but the first the agent is restarted
+// now and then, and the clock set back and forth by an hour.
+func (d *day) play(t *testing.T, disturbed bool) (alerts []told, walks int) {
+	const restartEvery, setEvery = 97, 610 // ticks
+	stage := newStage()
+	stage.t = New(stage.options, Memory{})
 	var ids []string
 	for _, r := range rules.All() {
 		ids = append(ids, r.ID)
@@ -166,15 +169,24 @@ func (d *day) play() (alerts []told, walks int) {
 	at := steady.Moment{Wall: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC), Mono: time.Hour}
 	last := -walkEvery
 	for tick := range dayTicks {
+		if disturbed && tick%restartEvery == 0 {
+			stage.reload()
+		}
+		if disturbed && tick%setEvery == 0 {
+			at.Wall = at.Wall.Add(time.Duration(1-2*(tick/setEvery%2)) * time.Hour)
+		}
 		o := d.observe(tick, false, ids)
-		called := len(o.Findings) > 0 || len(t.Incidents()) > 0
+		called := len(o.Findings) > 0 || len(stage.t.Incidents()) > 0
 		if tick-last >= walkEvery || called && tick-last >= walkLeast {
 			o = d.observe(tick, true, ids)
 			last = tick
 			walks++
 		}
-		_, out := t.Observe(at, o)
+		_, out := stage.t.Observe(at, o)
 		for _, a := range out {
+			if !a.EndsAt.IsZero() && a.EndsAt.Before(a.StartsAt) {
+				t.Errorf("tick %d: %s ends before it starts", tick, a.UID)
+			}
 			alerts = append(alerts, told{a, tick})
 		}
 		at.Wall, at.Mono = at.Wall.Add(dayTick), at.Mono+dayTick
@@ -193,7 +205,7 @@ func TestDay(t *testing.T) {
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
 			t.Parallel()
 			d := newDay(seed, all)
-			alerts, walks := d.play()
+			alerts, walks := d.play(t, seed > 0)
 			var slowest, longest time.Duration
 			for _, in := range d.faults {
 				var fits []told

@@ -3,6 +3,7 @@ package incident
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -71,10 +72,9 @@ func address(addr string, port uint16) string {
 // unitOf returns the service that a control group belongs to, "" for none: the
 // names of other groups change with every login or container.
 func unitOf(cgroup string) string {
-	parts := strings.Split(cgroup, "/")
-	for i := len(parts) - 1; i >= 0; i-- {
-		if strings.HasSuffix(parts[i], ".service") {
-			return parts[i]
+	for _, part := range slices.Backward(strings.Split(cgroup, "/")) {
+		if strings.HasSuffix(part, ".service") {
+			return part
 		}
 	}
 	return ""
