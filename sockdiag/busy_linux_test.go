@@ -12,7 +12,7 @@ import (
 func TestSocketsOfManyPieces(t *testing.T) {
 	t.Parallel()
 	const connections = 300
-	ns := newNamespace(t)
+	ns := freshNamespace(t)
 	z := &zoo{ns: ns}
 	defer z.close()
 	err := ns.Do(func() error {

@@ -36,12 +36,19 @@ func (k *keeper) fill() error {
 	return nil
 }
 
+// sight is a socket that a walk must find.
+type sight struct {
+	name  string
+	fd    int
+	state facts.State
+}
+
 func (k *keeper) listening() error {
 	l, err := k.server(7, nil)
 	if err != nil {
 		return err
 	}
-	return k.show("listen", l, facts.Listen)
+	return k.show(sight{"listen", l, facts.Listen})
 }
 
 func (k *keeper) established() error {
@@ -54,10 +61,7 @@ func (k *keeper) established() error {
 			return os.NewSyscallError("write", err)
 		}
 	}
-	if err := k.show("client", p.client, facts.Established); err != nil {
-		return err
-	}
-	return k.show("server", p.server, facts.Established)
+	return k.show(sight{"client", p.client, facts.Established}, sight{"server", p.server, facts.Established})
 }
 
 // adorned carries what few sockets have: a mark, a device, its own congestion
@@ -76,20 +80,16 @@ func (k *keeper) adorned() error {
 			return os.NewSyscallError("setsockopt", err)
 		}
 	}
-	return k.show("adorned", p.client, facts.Established)
+	return k.show(sight{"adorned", p.client, facts.Established})
 }
 
 // unaccepted is a child in the accept queue.
 func (k *keeper) unaccepted() error {
-	l, err := k.server(7, nil)
+	c, err := k.waiting(7, nil)
 	if err != nil {
 		return err
 	}
-	c, err := k.client(l, true)
-	if err != nil {
-		return err
-	}
-	return k.showPeer("unaccepted", c, facts.Established)
+	return k.showPeer(sight{"unaccepted", c, facts.Established})
 }
 
 // synSent is a client whose SYN a listener with a full queue drops.
@@ -106,22 +106,18 @@ func (k *keeper) synSent() error {
 	if err != nil {
 		return err
 	}
-	return k.show("syn sent", c, facts.SynSent)
+	return k.show(sight{"syn sent", c, facts.SynSent})
 }
 
 // synRecv is what TCP_DEFER_ACCEPT keeps back until data comes.
 func (k *keeper) synRecv() error {
-	l, err := k.server(7, func(fd int) error {
+	c, err := k.waiting(7, func(fd int) error {
 		return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_DEFER_ACCEPT, 30)
 	})
 	if err != nil {
 		return err
 	}
-	c, err := k.client(l, true)
-	if err != nil {
-		return err
-	}
-	return k.showPeer("syn recv", c, facts.SynRecv)
+	return k.showPeer(sight{"syn recv", c, facts.SynRecv})
 }
 
 // bound is a socket with a port and nothing else.
@@ -130,11 +126,10 @@ func (k *keeper) bound() error {
 	if err != nil {
 		return err
 	}
-	k.port++
-	if err := unix.Bind(fd, sockaddr(netip.AddrPortFrom(k.listen, k.port))); err != nil {
-		return os.NewSyscallError("bind", err)
+	if err := k.bind(fd); err != nil {
+		return err
 	}
-	return k.show("bound", fd, facts.Close)
+	return k.show(sight{"bound", fd, facts.Close})
 }
 
 // closeWait has its client in FIN_WAIT2.
@@ -143,81 +138,87 @@ func (k *keeper) closeWait() error {
 	if err != nil {
 		return err
 	}
-	if err := unix.Shutdown(p.client, unix.SHUT_WR); err != nil {
-		return os.NewSyscallError("shutdown", err)
-	}
-	if err := k.show("fin wait 2", p.client, facts.FinWait2); err != nil {
+	if err := shutdown(p.client); err != nil {
 		return err
 	}
-	return k.show("close wait", p.server, facts.CloseWait)
+	return k.show(sight{"fin wait 2", p.client, facts.FinWait2}, sight{"close wait", p.server, facts.CloseWait})
 }
 
 // lastAck cannot send its FIN, because its client reads nothing.
 func (k *keeper) lastAck() error {
-	p, err := k.stuck()
-	if err != nil {
-		return err
-	}
-	if err := unix.Shutdown(p.client, unix.SHUT_WR); err != nil {
-		return os.NewSyscallError("shutdown", err)
-	}
-	if err := unix.Shutdown(p.server, unix.SHUT_WR); err != nil {
-		return os.NewSyscallError("shutdown", err)
-	}
-	return k.show("last ack", p.server, facts.LastAck)
+	return k.unsent("last ack", facts.LastAck, func(p pair) []int { return []int{p.client, p.server} })
 }
 
 // closing gets the other side's FIN before it could send its own.
 func (k *keeper) closing() error {
-	p, err := k.stuck()
-	if err != nil {
-		return err
-	}
-	for _, fd := range []int{p.server, p.client} {
-		if err := unix.Shutdown(fd, unix.SHUT_WR); err != nil {
-			return os.NewSyscallError("shutdown", err)
-		}
-	}
-	return k.show("closing", p.server, facts.Closing)
+	return k.unsent("closing", facts.Closing, func(p pair) []int { return []int{p.server, p.client} })
 }
 
 // finWait1 cannot send its FIN either.
 func (k *keeper) finWait1() error {
+	return k.unsent("fin wait 1", facts.FinWait1, func(p pair) []int { return []int{p.server} })
+}
+
+// unsent shows a server that cannot send its FIN, after some ends were shut down in
+// their order.
+func (k *keeper) unsent(name string, state facts.State, order func(pair) []int) error {
 	p, err := k.stuck()
 	if err != nil {
 		return err
 	}
-	if err := unix.Shutdown(p.server, unix.SHUT_WR); err != nil {
-		return os.NewSyscallError("shutdown", err)
+	if err := shutdown(order(p)...); err != nil {
+		return err
 	}
-	return k.show("fin wait 1", p.server, facts.FinWait1)
+	return k.show(sight{name, p.server, state})
 }
 
 // timeWait closes both ends, client first.
 func (k *keeper) timeWait() error {
-	p, err := k.connected()
+	p, err := k.leaving(sight{"time wait", 0, facts.TimeWait})
 	if err != nil {
 		return err
 	}
-	if err := k.showGone("time wait", p.client, facts.TimeWait); err != nil {
-		return err
-	}
-	k.close(p.client)
 	k.close(p.server)
 	return nil
 }
 
 // orphan is a FIN_WAIT2 that nobody owns any more.
 func (k *keeper) orphan() error {
+	_, err := k.leaving(sight{"orphaned fin wait 2", 0, facts.FinWait2})
+	return err
+}
+
+// leaving makes a connection and closes its client.
+func (k *keeper) leaving(s sight) (pair, error) {
 	p, err := k.connected()
 	if err != nil {
-		return err
+		return p, err
 	}
-	if err := k.showGone("orphaned fin wait 2", p.client, facts.FinWait2); err != nil {
-		return err
+	s.fd = p.client
+	if err := k.showGone(s); err != nil {
+		return p, err
 	}
 	k.close(p.client)
+	return p, nil
+}
+
+// shutdown ends one direction of some sockets.
+func shutdown(fds ...int) error {
+	for _, fd := range fds {
+		if err := unix.Shutdown(fd, unix.SHUT_WR); err != nil {
+			return os.NewSyscallError("shutdown", err)
+		}
+	}
 	return nil
+}
+
+// waiting connects to a new listener that accepts nothing.
+func (k *keeper) waiting(backlog int, prepare func(fd int) error) (client int, err error) {
+	l, err := k.server(backlog, prepare)
+	if err != nil {
+		return -1, err
+	}
+	return k.client(l, true)
 }
 
 // connected makes a connection and accepts it.
@@ -284,11 +285,16 @@ func (k *keeper) server(backlog int, prepare func(fd int) error) (int, error) {
 			return -1, os.NewSyscallError("setsockopt", err)
 		}
 	}
-	k.port++
-	if err := unix.Bind(fd, sockaddr(netip.AddrPortFrom(k.listen, k.port))); err != nil {
-		return -1, os.NewSyscallError("bind", err)
+	if err := k.bind(fd); err != nil {
+		return -1, err
 	}
 	return fd, os.NewSyscallError("listen", unix.Listen(fd, backlog))
+}
+
+// bind binds a socket to the next port.
+func (k *keeper) bind(fd int) error {
+	k.port++
+	return os.NewSyscallError("bind", unix.Bind(fd, sockaddr(netip.AddrPortFrom(k.listen, k.port))))
 }
 
 // client connects to a listener, with small buffers and a clamped window so
@@ -330,36 +336,34 @@ func (k *keeper) close(fd int) {
 	_ = unix.Close(null)
 }
 
-// show puts a socket into the list of those a walk must find.
-func (k *keeper) show(name string, fd int, state facts.State) error {
-	a, err := k.animal(name, fd, state)
-	if err != nil {
-		return err
+// show puts sockets into the list of those a walk must find.
+func (k *keeper) show(all ...sight) error {
+	for _, s := range all {
+		a, err := k.animal(s)
+		if err != nil {
+			return err
+		}
+		if a.cookie, err = unix.GetsockoptUint64(s.fd, unix.SOL_SOCKET, unix.SO_COOKIE); err != nil {
+			return os.NewSyscallError("getsockopt", err)
+		}
+		a.fd = s.fd
+		if to, err := unix.Getpeername(s.fd); err == nil {
+			a.remote = addrPortOf(to)
+		} else if s.state == facts.SynSent {
+			a.remote = k.address()
+		}
+		k.z.animals = append(k.z.animals, a)
 	}
-	if a.cookie, err = unix.GetsockoptUint64(fd, unix.SOL_SOCKET, unix.SO_COOKIE); err != nil {
-		return os.NewSyscallError("getsockopt", err)
-	}
-	a.fd = fd
-	if to, err := unix.Getpeername(fd); err == nil {
-		a.remote = addrPortOf(to)
-	} else if state == facts.SynSent {
-		a.remote = k.address()
-	}
-	k.z.animals = append(k.z.animals, a)
 	return nil
 }
 
 // showGone lists a socket that its owner is about to close.
-func (k *keeper) showGone(name string, fd int, state facts.State) error {
-	a, err := k.animal(name, fd, state)
+func (k *keeper) showGone(s sight) error {
+	a, to, err := k.connectedAnimal(s)
 	if err != nil {
 		return err
 	}
-	to, err := unix.Getpeername(fd)
-	if err != nil {
-		return os.NewSyscallError("getpeername", err)
-	}
-	a.remote = addrPortOf(to)
+	a.remote = to
 	if k.kind == "dual" {
 		a.family = facts.IPv4 // the client's end
 	}
@@ -368,22 +372,30 @@ func (k *keeper) showGone(name string, fd int, state facts.State) error {
 }
 
 // showPeer lists the other end of a socket, which has no descriptor.
-func (k *keeper) showPeer(name string, fd int, state facts.State) error {
-	a, err := k.animal(name, fd, state)
+func (k *keeper) showPeer(s sight) error {
+	a, to, err := k.connectedAnimal(s)
 	if err != nil {
 		return err
 	}
-	to, err := unix.Getpeername(fd)
-	if err != nil {
-		return os.NewSyscallError("getpeername", err)
-	}
-	a.local, a.remote, a.family = addrPortOf(to), a.local, k.family
+	a.local, a.remote, a.family = to, a.local, k.family
 	k.z.animals = append(k.z.animals, a)
 	return nil
 }
 
-func (k *keeper) animal(name string, fd int, state facts.State) (animal, error) {
-	at, err := unix.Getsockname(fd)
+func (k *keeper) connectedAnimal(s sight) (animal, netip.AddrPort, error) {
+	a, err := k.animal(s)
+	if err != nil {
+		return a, netip.AddrPort{}, err
+	}
+	to, err := unix.Getpeername(s.fd)
+	if err != nil {
+		return a, netip.AddrPort{}, os.NewSyscallError("getpeername", err)
+	}
+	return a, addrPortOf(to), nil
+}
+
+func (k *keeper) animal(s sight) (animal, error) {
+	at, err := unix.Getsockname(s.fd)
 	if err != nil {
 		return animal{}, os.NewSyscallError("getsockname", err)
 	}
@@ -391,22 +403,5 @@ func (k *keeper) animal(name string, fd int, state facts.State) (animal, error) 
 	if _, ok := at.(*unix.SockaddrInet6); ok {
 		family = facts.IPv6
 	}
-	return animal{name: k.kind + " " + name, local: addrPortOf(at), family: family, state: state, fd: -1}, nil
-}
-
-func sockaddr(a netip.AddrPort) unix.Sockaddr {
-	if a.Addr().Is4() {
-		return &unix.SockaddrInet4{Port: int(a.Port()), Addr: a.Addr().As4()}
-	}
-	return &unix.SockaddrInet6{Port: int(a.Port()), Addr: a.Addr().As16()}
-}
-
-func addrPortOf(s unix.Sockaddr) netip.AddrPort {
-	switch s := s.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(s.Addr), uint16(s.Port))
-	case *unix.SockaddrInet6:
-		return netip.AddrPortFrom(netip.AddrFrom16(s.Addr).Unmap(), uint16(s.Port))
-	}
-	return netip.AddrPort{}
+	return animal{name: k.kind + " " + s.name, local: addrPortOf(at), family: family, state: s.state, fd: -1}, nil
 }

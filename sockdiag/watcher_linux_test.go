@@ -79,37 +79,34 @@ func ownersOf(w facts.Window, l facts.Listener) (out []int) {
 // walk completes the tick.
 func TestWatcherTickAndWalk(t *testing.T) {
 	t.Parallel()
-	for name, family := range map[string]int{"ipv4": unix.AF_INET, "ipv6": unix.AF_INET6} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			const port, backlog = 8080, 1
-			h := freshNamespace(t)
-			l := stall(t, h, family, port, backlog)
-			w := watch(t, WatchOptions{Poll: time.Millisecond}, h)
-			first := tick(t, w)
-			checkTick(t, first, h, port)
-			l.connect(t, backlog+5)
-			w.Poll(t.Context())
-			win := tick(t, w)
-			n := win.Namespaces[0]
-			if d, ok := facts.Delta(n.Start.Counters, n.End.Counters, "TcpExt.ListenOverflows"); !ok || d == 0 {
-				t.Errorf("ListenOverflows rose by %d (%v), want more than 0", d, ok)
-			}
-			got, _ := listenerOn(n.End.Census, port)
-			if got.Queue != backlog+1 || n.Watches[0].Full == 0 || n.Watches[0].HighWater != backlog+1 || !n.Watches[0].FullAtEnd {
-				t.Errorf("got listener %+v and %+v, want a queue of %d", got, n.Watches, backlog+1)
-			}
-			if first, last := n.Watches[0].FirstDrops.Or(0), n.Watches[0].LastDrops.Or(0); last <= first {
-				t.Errorf("drops went from %d to %d, want more", first, last)
-			}
-			if pids := ownersOf(win, got); !slices.Contains(pids, os.Getpid()) {
-				t.Errorf("got owners %v of %+v, want this process", pids, got)
-			}
-			full := walkOver(t, w, win)
-			checkWalk(t, win, full)
-			checkSecondWalk(t, w, full)
-		})
-	}
+	bothFamilies(t, func(t *testing.T, family int) {
+		const port, backlog = 8080, 1
+		h := freshNamespace(t)
+		l := stall(t, h, family, port, backlog)
+		w := watch(t, WatchOptions{Poll: time.Millisecond}, h)
+		first := tick(t, w)
+		checkTick(t, first, h, port)
+		l.connect(t, backlog+5)
+		w.Poll(t.Context())
+		win := tick(t, w)
+		n := win.Namespaces[0]
+		if d, ok := facts.Delta(n.Start.Counters, n.End.Counters, "TcpExt.ListenOverflows"); !ok || d == 0 {
+			t.Errorf("ListenOverflows rose by %d (%v), want more than 0", d, ok)
+		}
+		got, _ := listenerOn(n.End.Census, port)
+		if got.Queue != backlog+1 || n.Watches[0].Full == 0 || n.Watches[0].HighWater != backlog+1 || !n.Watches[0].FullAtEnd {
+			t.Errorf("got listener %+v and %+v, want a queue of %d", got, n.Watches, backlog+1)
+		}
+		if first, last := n.Watches[0].FirstDrops.Or(0), n.Watches[0].LastDrops.Or(0); last <= first {
+			t.Errorf("drops went from %d to %d, want more", first, last)
+		}
+		if pids := ownersOf(win, got); !slices.Contains(pids, os.Getpid()) {
+			t.Errorf("got owners %v of %+v, want this process", pids, got)
+		}
+		full := walkOver(t, w, win)
+		checkWalk(t, win, full)
+		checkSecondWalk(t, w, full)
+	})
 }
 
 func checkTick(t *testing.T, w facts.Window, h *netns.Handle, port int) {

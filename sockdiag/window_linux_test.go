@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/netip"
 	"os"
 	"os/exec"
 	"slices"
@@ -15,49 +14,17 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
 	"github.com/tcpdoctor/tcpdoctor/internal/netns"
 )
 
-// freshNamespace makes a namespace with loopback up, until the test ends.
-func freshNamespace(t testing.TB) *netns.Handle {
-	t.Helper()
-	h, err := netns.New()
-	if err != nil {
-		if os.Getenv("CI") == "" && errors.Is(err, fs.ErrPermission) {
-			t.Skip("no right to make a network namespace; run as root or under unshare -rn")
-		}
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = h.Close() })
-	err = h.Do(func() error {
-		lo, err := netlink.LinkByName("lo")
-		if err != nil {
-			return err
-		}
-		return netlink.LinkSetUp(lo)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h
-}
-
 // stalledListener is a listener that never accepts.
 type stalledListener struct {
 	handle *netns.Handle
 	family int
 	port   int
-}
-
-func socketAddress(family, port int) unix.Sockaddr {
-	if family == unix.AF_INET6 {
-		return &unix.SockaddrInet6{Port: port, Addr: netip.IPv6Loopback().As16()}
-	}
-	return &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}
 }
 
 // tcpSocket opens a socket in a namespace, until the test ends.
@@ -112,28 +79,25 @@ func listenerOn(c facts.Census, port int) (facts.Listener, bool) {
 // TestCollectSeesOverflow overflows a listener while the window is open.
 func TestCollectSeesOverflow(t *testing.T) {
 	t.Parallel()
-	for name, family := range map[string]int{"ipv4": unix.AF_INET, "ipv6": unix.AF_INET6} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			const port, backlog = 8080, 1
-			h := freshNamespace(t)
-			l := stall(t, h, family, port, backlog)
-			connected := false
-			w, err := Collect(t.Context(), Options{
-				Window: 600 * time.Millisecond, Namespaces: []*netns.Handle{h},
-				Progress: func(p Progress) {
-					if p.Phase == PhaseSampling && !connected {
-						connected = true
-						l.connect(t, backlog+5)
-					}
-				},
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			checkOverflow(t, w, h, port, backlog)
+	bothFamilies(t, func(t *testing.T, family int) {
+		const port, backlog = 8080, 1
+		h := freshNamespace(t)
+		l := stall(t, h, family, port, backlog)
+		connected := false
+		w, err := Collect(t.Context(), Options{
+			Window: 600 * time.Millisecond, Namespaces: []*netns.Handle{h},
+			Progress: func(p Progress) {
+				if p.Phase == PhaseSampling && !connected {
+					connected = true
+					l.connect(t, backlog+5)
+				}
+			},
 		})
-	}
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkOverflow(t, w, h, port, backlog)
+	})
 }
 
 func checkOverflow(t *testing.T, w facts.Window, h *netns.Handle, port, backlog int) {

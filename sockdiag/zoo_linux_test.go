@@ -3,14 +3,12 @@ package sockdiag
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"net/netip"
 	"os"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
@@ -43,51 +41,10 @@ type animal struct {
 	fd     int // −1 without
 }
 
-// newNamespace makes a namespace with a loopback link, or skips where that may
-// not be done; but never in CI.
-func newNamespace(t testing.TB) *netns.Handle {
-	t.Helper()
-	ns, err := netns.New()
-	if errors.Is(err, fs.ErrPermission) && os.Getenv("CI") == "" {
-		t.Skipf("needs root or `unshare -rn`: %v", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = ns.Close() })
-	err = ns.Do(func() error {
-		h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
-		if err != nil {
-			return err
-		}
-		defer h.Close()
-		lo, err := h.LinkByName("lo")
-		if err != nil {
-			return err
-		}
-		return h.LinkSetUp(lo)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ns
-}
-
-// dialIn opens a connection to a namespace for one test.
-func dialIn(t testing.TB, ns *netns.Handle) *Conn {
-	t.Helper()
-	var c *Conn
-	if err := ns.Do(func() (err error) { c, err = Dial(); return err }); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	return c
-}
-
 // newZoo fills a namespace.
 func newZoo(t testing.TB) *zoo {
 	t.Helper()
-	z := &zoo{ns: newNamespace(t)}
+	z := &zoo{ns: freshNamespace(t)}
 	t.Cleanup(z.close)
 	inside := func() error {
 		for _, k := range []keeper{
