@@ -29,6 +29,8 @@ const (
 	pointsUsual, pointsMost       = 240, 2000
 	seriesMost                    = 32 // names in one request
 	readersMost                   = 4  // requests that read the history at once
+	writersMost                   = 8  // and that write the report or the findings
+	patience                      = 3 * time.Second
 )
 
 func (s *Server) routes(registry prometheus.Gatherer) (http.Handler, error) {
@@ -40,9 +42,10 @@ func (s *Server) routes(registry prometheus.Gatherer) (http.Handler, error) {
 	}))
 	mux.HandleFunc("/healthz", s.healthz)
 	mux.HandleFunc("/readyz", s.readyz)
-	mux.HandleFunc("/api/v1/report", s.report)
-	mux.HandleFunc("/api/v1/findings", s.findings)
-	mux.HandleFunc("/api/v1/page", s.page)
+	writers := make(chan struct{}, writersMost)
+	mux.Handle("/api/v1/report", atMost(writers, s.report))
+	mux.Handle("/api/v1/findings", atMost(writers, s.findings))
+	mux.Handle("/api/v1/page", atMost(writers, s.page))
 	readers := make(chan struct{}, readersMost)
 	mux.Handle("/api/v1/history", atMost(readers, s.incidents))
 	mux.Handle("/api/v1/series", atMost(readers, s.series))
@@ -52,16 +55,20 @@ func (s *Server) routes(registry prometheus.Gatherer) (http.Handler, error) {
 	return s.guard(mux), nil
 }
 
-// atMost turns away requests while as many as may are being answered.
+// atMost answers so many requests at once; others wait a little and are then
+// turned away. Answers may be large, and the memory for them is bounded.
 func atMost(room chan struct{}, next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		enough := time.NewTimer(patience)
+		defer enough.Stop()
 		select {
 		case room <- struct{}{}:
 			defer func() { <-room }()
 			next(w, r)
-		default:
+		case <-enough.C:
 			w.Header().Set("Retry-After", "1")
 			fail(w, http.StatusServiceUnavailable, "too many requests at once, try again")
+		case <-r.Context().Done():
 		}
 	})
 }

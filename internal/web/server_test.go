@@ -131,6 +131,75 @@ func (brokenHistory) Series(string, time.Time, time.Time, int) ([]web.Sample, er
 
 func (brokenHistory) SeriesNames() ([]string, error) { return nil, errGone }
 
+// stuckHistory answers when it is let go.
+type stuckHistory struct {
+	brokenHistory
+	begun chan struct{}
+	letGo chan struct{}
+}
+
+func (h stuckHistory) SeriesNames() ([]string, error) {
+	h.begun <- struct{}{}
+	<-h.letGo
+	return []string{"a"}, nil
+}
+
+// Only so many read the history at once; others are told to come again, and
+// metrics and page go on.
+func TestManyReaders(t *testing.T) {
+	t.Parallel()
+	stuck := stuckHistory{begun: make(chan struct{}), letGo: make(chan struct{})}
+	s := newServer(t, web.Options{History: stuck})
+	s.Publish(webtest.Scene{At: at}.Snapshot())
+	const most = 4
+	done := make(chan int, most)
+	for range most {
+		go func() {
+			w := httptest.NewRecorder()
+			s.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost/api/v1/series", http.NoBody))
+			done <- w.Code
+		}()
+		<-stuck.begun
+	}
+	if res, body := get(t, s, "/api/v1/history"); res.StatusCode != 503 || res.Header.Get("Retry-After") == "" {
+		t.Errorf("got %d %s, want 503", res.StatusCode, body)
+	}
+	for _, path := range []string{"/metrics", "/healthz", "/api/v1/page", "/api/v1/findings"} {
+		if res, body := get(t, s, path); res.StatusCode != 200 {
+			t.Errorf("%s: got %d %s", path, res.StatusCode, body)
+		}
+	}
+	close(stuck.letGo)
+	for range most {
+		if code := <-done; code != 200 {
+			t.Errorf("got %d, want 200", code)
+		}
+	}
+}
+
+// However many incidents there are, the page shows the most urgent and says how
+// many more.
+func TestPageOfManyIncidents(t *testing.T) {
+	t.Parallel()
+	s := newServer(t, web.Options{})
+	snap := webtest.Scene{At: at, Overflow: true, Leak: 204}.Snapshot()
+	for len(snap.Incidents) < 1000 {
+		snap.Incidents = append(snap.Incidents, snap.Incidents[:2]...)
+	}
+	s.Publish(snap)
+	_, body := get(t, s, "/api/v1/page")
+	var doc struct {
+		Incidents []struct{ Severity string } `json:"incidents"`
+		More      int                         `json:"more_incidents"`
+	}
+	if err := json.Unmarshal([]byte(body), &doc); err != nil {
+		t.Fatal(err)
+	}
+	if len(doc.Incidents) != 50 || doc.More != 950 || doc.Incidents[49].Severity != "critical" || len(body) > 200_000 {
+		t.Errorf("got %d incidents and %d more in %d bytes", len(doc.Incidents), doc.More, len(body))
+	}
+}
+
 // The report is the one that `diagnose -o json` writes.
 func TestReportFitsTheSchema(t *testing.T) {
 	t.Parallel()
