@@ -24,6 +24,7 @@ const (
 	bbolt     = "go.etcd.io/bbolt"
 	backoff   = "github.com/cenkalti/backoff"
 	bubbletea = "charm.land/bubbletea"
+	chromedp  = "github.com/chromedp"
 	cobra     = "github.com/spf13/cobra"
 	exporter  = "github.com/prometheus/exporter-toolkit"
 	expr      = "github.com/expr-lang/expr"
@@ -61,7 +62,10 @@ func table() map[string]allowed {
 		"internal/incident/record": {project: []string{"facts", "sockdiag", "internal/lab", "internal/netns"}},
 		"internal/history":         {project: []string{"facts", "rules", "internal/incident"}, outside: []string{bbolt, xSys}},
 		"internal/notify":          {project: []string{"rules", "internal/incident"}, outside: []string{backoff, systemd}},
-		"internal/web":             {project: append(slices.Clone(report), "internal/incident"), outside: []string{metrics, exporter}},
+		"internal/web/webtest": {
+			project: append(slices.Clone(report), "internal/incident", "internal/web"), outside: []string{chromedp},
+		},
+		"internal/web": {project: append(slices.Clone(report), "internal/incident"), outside: []string{metrics, exporter}},
 		"internal/agent": {
 			project: append(slices.Clone(report), "internal/history", "internal/incident", "internal/steady", "internal/trend", "internal/web"),
 			outside: []string{systemd, xSys},
@@ -88,11 +92,12 @@ func table() map[string]allowed {
 // forTests lists the modules that any test may use besides.
 func forTests() []string {
 	return []string{
-		"github.com/chromedp",
+		chromedp,
 		"github.com/google/go-cmp",
 		"github.com/rogpeppe/go-internal",
 		"github.com/santhosh-tekuri/jsonschema",
 		"golang.org/x/tools",
+		xSys,
 		"pgregory.net/rapid",
 	}
 }
