@@ -3,8 +3,12 @@
 # ansible-lint, and that it builds and installs, also from git.
 #
 # Needs these Debian packages (of other systems, the programs of the same names):
-#   ansible-core ansible-lint yamllint pylint python3-pycodestyle python3-voluptuous python3-yaml python3-venv git
+#   ansible-core ansible-lint yamllint pylint python3-pycodestyle python3-voluptuous python3-yaml python3-venv shellcheck git
 # No index of Python packages is asked for anything.
+#
+# Of ansible-test's sanity tests, what has nothing to look at here does nothing: pslint
+# (there is no PowerShell), changelog (there are no fragments). compile and import run
+# on the one Python that the system has.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)

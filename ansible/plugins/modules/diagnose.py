@@ -27,7 +27,8 @@ options:
     default: 5s
   netns:
     description:
-      - C(all) looks at every namespace of the host.
+      - The network namespace to look at, C(all) for every one of the host.
+      - C(self) is that of the connection; else the name of a namespace in C(/run/netns), the ID of a process, or a path.
   min_severity:
     description:
       - Leave findings below it out of I(report), I(ids) and I(counts).
