@@ -59,7 +59,7 @@ func newDaemon(ctx context.Context, o *agentOptions, s settings) (*daemon, error
 
 func (d *daemon) open(ctx context.Context) error {
 	var err error
-	if d.source, err = newLiveSource(d.began.Agent.Netns); err != nil {
+	if d.source, err = newLiveSource(d.began.Agent.Netns, d.began.Agent.Budget); err != nil {
 		return err
 	}
 	if len(d.began.Agent.Listen) > 0 {

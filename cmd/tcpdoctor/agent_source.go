@@ -12,9 +12,16 @@ import (
 // liveSource is the running kernel, as the agent looks at it.
 type liveSource struct{ *sockdiag.Watcher }
 
+// ownerShare is how much of the budget the search for owners may take, and
+// pollShare the same of polls between ticks.
+const (
+	ownerShare = 0.3
+	pollShare  = 0.2
+)
+
 // newLiveSource watches what a specification of namespaces names.
-func newLiveSource(spec string) (*liveSource, error) {
-	var o sockdiag.WatchOptions
+func newLiveSource(spec string, budget share) (*liveSource, error) {
+	o := sockdiag.WatchOptions{OwnerShare: ownerShare * float64(budget), PollShare: pollShare * float64(budget)}
 	if spec != "all" {
 		o.Namespaces = func(context.Context) ([]*netns.Handle, []error) {
 			h, err := openNamespace(spec)

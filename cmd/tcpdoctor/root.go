@@ -60,7 +60,7 @@ func run(ctx context.Context, args []string, io streams) int {
 // found it: users know commands, not packages.
 func message(err error) string {
 	s := strings.Join(strings.Fields(err.Error()), " ")
-	for _, p := range []string{"conformance: ", "facts: ", "fix: ", "lab: ", "model: ", "netns: ", "profiles: ", "report: ", "rules: ", "selftest: ", "sockdiag: ", "sysctl: "} {
+	for _, p := range []string{"conformance: ", "facts: ", "fix: ", "history: ", "lab: ", "model: ", "netns: ", "profiles: ", "report: ", "rules: ", "selftest: ", "sockdiag: ", "sysctl: "} {
 		s = strings.TrimPrefix(s, p)
 	}
 	return report.Clean(s)
@@ -95,7 +95,7 @@ or wrong usage; commands that do not judge know 0 and 3.`,
 
 // commands lists what makes the commands.
 func commands() []func(streams) *cobra.Command {
-	return []func(streams) *cobra.Command{newAgentCmd, newChangeCmd, newDiagnoseCmd, newExplainCmd, newFactsCmd, newFixCmd, newGuardCmd, newLabCmd, newLintCmd, newProfileCmd, newSelftestCmd, newSimulateCmd, newVersionCmd, newWhyCmd}
+	return []func(streams) *cobra.Command{newAgentCmd, newChangeCmd, newDiagnoseCmd, newExplainCmd, newFactsCmd, newFixCmd, newGuardCmd, newHistoryCmd, newLabCmd, newLintCmd, newProfileCmd, newSelftestCmd, newSimulateCmd, newVersionCmd, newWhyCmd}
 }
 
 // unknownCommand is the error for a first word that is no command.
