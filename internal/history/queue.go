@@ -48,7 +48,7 @@ func decodeLine(stored []byte) (line, error) {
 }
 
 // Declare says which receivers there are: alerts are queued for those from now
-// on. What waits for any other is forgotten.
+// on. What waits for any other is forgotten. It is written with the next tick.
 func (s *Store) Declare(receivers []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,11 +64,8 @@ func (s *Store) Declare(receivers []string) error {
 	if err := declare(tx, receivers); err != nil {
 		return wrap(err)
 	}
-	if tx.empty() {
-		return nil
-	}
 	s.pending.merge(tx)
-	return wrap(s.flush())
+	return nil
 }
 
 func declare(tx *overlay, receivers []string) error {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"io"
 	"strings"
 
 	"github.com/tcpdoctor/tcpdoctor/rules"
@@ -69,3 +70,7 @@ func (r *Report) TellScope() ToldScope {
 // EncodeJSON writes a value the way reports are written: indented, and with the
 // controls spelled out that a terminal would obey.
 func EncodeJSON(v any) ([]byte, error) { return encodeJSON(v) }
+
+// WriteYAML writes what the JSON form of a value says, in the same order and
+// under the same names.
+func WriteYAML(w io.Writer, v any) error { return writeYAML(w, v) }
