@@ -20,6 +20,9 @@ import (
 	"github.com/tcpdoctor/tcpdoctor/sockdiag"
 )
 
+// patience is how long a scene may take until it stands.
+const patience = 3 * time.Minute
+
 // options are what the command line says.
 type options struct {
 	out, only string
@@ -77,7 +80,7 @@ func (o *options) run(ctx context.Context) error {
 // record makes one scene and writes its windows, the server's namespace before
 // the client's in each.
 func (o *options) record(ctx context.Context, f lab.Fault) error {
-	running, err := lab.Start(ctx, f, lab.Options{})
+	running, err := lab.Start(ctx, f, lab.Options{Patience: patience})
 	if err != nil {
 		return err
 	}

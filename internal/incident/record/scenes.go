@@ -8,7 +8,8 @@ import (
 	"github.com/tcpdoctor/tcpdoctor/internal/lab"
 )
 
-// scenes are what a healthy host lives through, besides the look-alikes of the lab.
+// scenes are what a healthy host lives through, besides the look-alikes of the lab,
+// and a fault that brings about another one.
 func scenes() []lab.Fault {
 	return []lab.Fault{
 		{Name: "healthy-steady", Harmless: true, PerSecond: 40, Run: traffic},
@@ -16,6 +17,7 @@ func scenes() []lab.Fault {
 		{Name: "healthy-deploy", Harmless: true, PerSecond: 100, Run: deploy},
 		{Name: "healthy-scan", Harmless: true, PerSecond: 400, Run: scan},
 		{Name: "healthy-backup", Harmless: true, PerSecond: 5, Size: 200, Run: backup},
+		{Name: "consequence-fd-limit", PerSecond: 100, Size: 160, Run: leakUntilTheEnd},
 	}
 }
 
@@ -129,6 +131,31 @@ func backup(ctx context.Context, s *lab.Stage) error {
 		return err
 	}
 	err = server.Until(ctx, "the pool", func(got lab.Status) bool { return got.Accepted >= s.Size+s.PerSecond })
+	if err != nil {
+		return err
+	}
+	return s.Stand(ctx)
+}
+
+// leakUntilTheEnd is a server that never closes what its clients have left. Once it
+// has no descriptors left it cannot accept either, and its queue runs over: two
+// findings, of which the leak explains the other.
+func leakUntilTheEnd(ctx context.Context, s *lab.Stage) error {
+	const settled = 65 * time.Second // the rule wants the leaked ones to be older than a minute
+	server, err := s.StartServer(ctx, lab.Server{Comm: "leaking", Backlog: 64, Descriptors: uint64(s.Size), Conduct: lab.Leak})
+	if err != nil {
+		return err
+	}
+	_, err = s.StartClient(ctx, lab.Client{Comm: "clients", PerSecond: s.PerSecond, Hold: 100 * time.Millisecond, GiveUp: 5 * time.Second})
+	if err != nil {
+		return err
+	}
+	err = server.Until(ctx, "the last descriptor", func(got lab.Status) bool { return got.NoDescriptor > 0 })
+	if err != nil {
+		return err
+	}
+	since := time.Now()
+	err = s.Until(ctx, "the leaked connections to grow old", func() (bool, error) { return time.Since(since) > settled, nil })
 	if err != nil {
 		return err
 	}
