@@ -229,7 +229,12 @@ func (f finder) addBound(c *collection) {
 			c.name(m.inode, f.nameOf(m.path))
 			continue
 		}
-		c.add(openFile(m.path, f.nameOf(m.path)))
+		h, err := openFile(m.path, f.nameOf(m.path))
+		if errors.Is(err, errNotNamespace) { // not bound any more
+			c.errs = append(c.errs, &VanishedError{Namespace: m.path, Err: err})
+			continue
+		}
+		c.add(h, err)
 	}
 }
 

@@ -146,6 +146,9 @@ func (f finder) nameOf(path string) string {
 	return path
 }
 
+// errNotNamespace is why something else cannot be opened.
+var errNotNamespace = errors.New("is not a namespace")
+
 // openFile opens the namespace that path leads to, and makes sure that it is a
 // network namespace. The cookie is left to the caller.
 func openFile(path, name string) (*Handle, error) {
@@ -158,7 +161,7 @@ func openFile(path, name string) (*Handle, error) {
 	var fsStat unix.Statfs_t
 	if err := unix.Fstatfs(fd, &fsStat); err != nil || fsStat.Type != unix.NSFS_MAGIC {
 		_ = file.Close()
-		return nil, fmt.Errorf("netns: %s is not a namespace", path)
+		return nil, fmt.Errorf("netns: %s %w", path, errNotNamespace)
 	}
 	if kind, err := unix.IoctlRetInt(fd, unix.NS_GET_NSTYPE); err != nil || kind != unix.CLONE_NEWNET {
 		_ = file.Close()
