@@ -14,6 +14,9 @@ import (
 	"github.com/tcpdoctor/tcpdoctor/facts"
 )
 
+// began is when the tests take place.
+func began() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
+
 // seen is a window of a host with a name that tells which it is.
 func seen(n int, at time.Time) facts.Window {
 	return facts.Window{Host: facts.Host{Hostname: fmt.Sprintf("window %d", n)}, Started: at, Seconds: 10}

@@ -11,9 +11,6 @@ import (
 	"github.com/tcpdoctor/tcpdoctor/rules"
 )
 
-// began is when the tests take place.
-func began() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
-
 // found is an incident as the agent reports it.
 func found(uid string, since time.Time) incident.Incident {
 	rate := 37.2
