@@ -77,6 +77,11 @@ func (d *daemon) open(ctx context.Context) error {
 		Config: d.began.agentConfig(), Source: d.source, Store: d.store, Outbox: &d.outbox, Publish: d.publish,
 		Alive: d.service.Alive, Log: d.log, Version: version(),
 	}
+	if r := d.began.Agent.Recordings; r.Windows > 0 {
+		options.Recorder = history.NewRecorder(filepath.Join(d.began.stateDir(), history.RecordingFolder), history.RecorderOptions{
+			Windows: r.Windows, Files: r.Files, DiskBytes: int64(r.MaxSize),
+		})
+	}
 	d.agent = agent.New(options)
 	return nil
 }

@@ -42,8 +42,8 @@ type historySettings struct {
 
 // recordingSettings bound the flight recorder.
 type recordingSettings struct {
-	// Windows is how many are kept in memory and written when a finding opens;
-	// 0 records nothing.
+	// Windows is how many are kept in memory, one a minute, and written when a
+	// finding opens; 0 records nothing.
 	Windows int `mapstructure:"windows"`
 	// Files and MaxSize bound what is kept on disk.
 	Files   int  `mapstructure:"files"`
@@ -93,7 +93,8 @@ func (a *agentSettings) problems() []string {
 	bad(a.History.MaxSize >= 1<<20, "history.max-size", "%v is less than 1MiB", a.History.MaxSize)
 	bad(a.History.Queue > 0, "history.queue", "%d is not more than 0", a.History.Queue)
 	bad(a.Recordings.Windows >= 0 && a.Recordings.Windows <= 100, "recordings.windows", "%d is not between 0 and 100", a.Recordings.Windows)
-	bad(a.Recordings.Files >= 0, "recordings.files", "%d is negative", a.Recordings.Files)
+	bad(a.Recordings.Files > 0, "recordings.files", "%d is not more than 0", a.Recordings.Files)
+	bad(a.Recordings.MaxSize >= 1<<20, "recordings.max-size", "%v is less than 1MiB", a.Recordings.MaxSize)
 	bad(a.Apply.Every >= time.Minute, "apply.every", "%v is less than 1m", a.Apply.Every)
 	_, err := parseLevel(a.Log.Level)
 	bad(err == nil, "log.level", "%s", text(err))

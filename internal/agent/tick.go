@@ -137,18 +137,20 @@ func (a *Agent) commit(at time.Time, n news) {
 	}
 }
 
-// record keeps the window, and writes what was kept when an incident opens.
+// record keeps the window of a walk, and writes what was kept when an incident
+// opens.
 func (a *Agent) record(w facts.Window, changed []incident.Incident) {
-	if a.o.Recorder == nil {
+	opens := func(c *incident.Incident) bool { return c.State == incident.Open && c.Opened.Equal(c.LastSeen) }
+	news := slices.ContainsFunc(changed, func(c incident.Incident) bool { return opens(&c) })
+	if a.o.Recorder == nil || !a.walked && !news {
 		return
 	}
 	if err := a.o.Recorder.Add(w); err != nil {
 		a.log.Warn("a window could not be kept", "error", err)
-		return
 	}
 	for i := range changed {
 		c := &changed[i]
-		if c.State != incident.Open || c.Recording != "" || !c.Opened.Equal(c.LastSeen) {
+		if !opens(c) || c.Recording != "" {
 			continue
 		}
 		name, err := a.o.Recorder.Write(c.UID)
