@@ -36,9 +36,20 @@ export class Past {
     }
   }
 
-  /** Lays the series of a chart on one axis of time. A value holds until the next one is due; where none came there is a gap. */
-  table(chart, now) {
+  /** Where the charts begin: with the span, or with the first sample where nothing is older. */
+  begin(now) {
+    const least = 300;
     const from = now - this.span;
+    let first = now - least;
+    for (const samples of this.series.values()) {
+      const oldest = samples.find((x) => x.at >= from);
+      if (oldest) first = Math.min(first, oldest.at);
+    }
+    return Math.max(from, first);
+  }
+
+  /** Lays the series of a chart on one axis of time. A value holds until the next one is due; where none came there is a gap. */
+  table(chart, from, now) {
     const lists = chart.lines.map((l) => (this.series.get(l.series) ?? []).filter((x) => x.at >= from && x.at <= now + 60));
     const times = [...new Set(lists.flat().map((x) => x.at))].sort((a, b) => a - b);
     const data = [times];
@@ -54,7 +65,7 @@ export class Past {
       }
       data.push(mean, max);
     }
-    return { data, from };
+    return data;
   }
 }
 
@@ -66,7 +77,8 @@ function usual(list) {
 
 /** Draws all charts. */
 export function drawCharts(container, charts, past, now) {
-  keep(container, charts, (c) => c.id, create, (node, chart) => update(node, chart, past, now));
+  const from = past.begin(now);
+  keep(container, charts, (c) => c.id, create, (node, chart) => update(node, chart, past.table(chart, from, now), [from, now]));
 }
 
 /** Draws again in other colours. */
@@ -101,9 +113,8 @@ function create(chart) {
   return node;
 }
 
-function update(node, chart, past, now) {
+function update(node, chart, data, [from, now]) {
   node.chart = chart;
-  const { data, from } = past.table(chart, now);
   node.values = data;
   say(node.querySelector(".answer"), chart.answer);
   const box = node.querySelector(".plot");
