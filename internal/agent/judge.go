@@ -87,7 +87,7 @@ func (j *judge) ask(w facts.Window) verdict {
 	for i := range labels {
 		labels[i] = v.view.Namespaces[i].Label
 	}
-	j.book.Annotate(v.view.Window, labels, []string{model.MetricCloseWait, model.MetricPortsUsed}, j.counters)
+	j.book.Annotate(v.view.Window, labels, model.TrendMetrics(), j.counters)
 	v.result = rules.Eval(v.view, rules.Options{
 		Rules: j.rules, Thresholds: j.config.Thresholds,
 		Around: func(rule string, check func()) {

@@ -23,6 +23,7 @@ type options struct {
 	closeWait   int
 
 	watch      bool
+	agent      bool
 	namespaces int
 	during     time.Duration
 
@@ -43,8 +44,9 @@ func main() {
 	flag.IntVar(&o.descriptors, "descriptors", 1_000_000, "with -attribution: `number` of open descriptors to make")
 	flag.IntVar(&o.closeWait, "close-wait", 10_000, "with -attribution: `number` of sockets in CLOSE_WAIT to find the owners of")
 	flag.BoolVar(&o.watch, "watch", false, "measure what watching the whole host costs instead")
-	flag.IntVar(&o.namespaces, "namespaces", 20, "with -watch: `number` of namespaces to spread the sockets over")
-	flag.DurationVar(&o.during, "for", 0, "with -watch: watch for this `time` as the agent does, and print the processor time on average")
+	flag.BoolVar(&o.agent, "agent", false, "run the agent beside prometheus-node-exporter instead, and compare what they cost")
+	flag.IntVar(&o.namespaces, "namespaces", 20, "with -watch and -agent: `number` of namespaces to spread the sockets over")
+	flag.DurationVar(&o.during, "for", 0, "with -watch and -agent: go on for this `time`, and print the processor time on average")
 	flag.StringVar(&o.methods, "methods", "", "only these, `separated` by commas")
 	flag.DurationVar(&o.deadline, "deadline", 20*time.Minute, "give up after this `time`")
 	flag.StringVar(&o.role, "role", "", "used by the program itself")
@@ -66,7 +68,10 @@ func main() {
 func run(ctx context.Context, o options) error {
 	switch o.role {
 	case "":
-		if o.watch {
+		switch {
+		case o.agent:
+			return compareAgent(ctx, o)
+		case o.watch:
 			return compareWatch(ctx, o)
 		}
 		return compare(ctx, o)

@@ -33,6 +33,11 @@ const watchRoleMemory = 40 << 20
 // compareWatch spreads the sockets over namespaces, lets a watcher in a process of
 // its own look at them, and prints what each part of its work costs.
 func compareWatch(ctx context.Context, o options) error {
+	return spreadOver(ctx, o, func() error { return watchSpread(ctx, o) })
+}
+
+// spreadOver makes the sockets, spread over namespaces, for as long as do takes.
+func spreadOver(ctx context.Context, o options, do func() error) error {
 	start := time.Now()
 	each := o
 	each.sockets = o.sockets / o.namespaces
@@ -55,6 +60,11 @@ func compareWatch(ctx context.Context, o options) error {
 	}
 	fmt.Fprintf(os.Stderr, "bench: %d sockets in %d namespaces and %d processes after %s\n",
 		o.sockets, o.namespaces, len(all), time.Since(start).Round(time.Millisecond))
+	return do()
+}
+
+// watchSpread has a process of its own watch the host, and prints what that cost.
+func watchSpread(ctx context.Context, o options) error {
 	cmd, err := command(ctx, "-role=watch", "-rounds="+strconv.Itoa(o.rounds), "-for="+o.during.String())
 	if err != nil {
 		return err
