@@ -168,9 +168,9 @@ func (r *reader) run(ctx context.Context, from int, out *reading, failed map[int
 				out.merge(got.out)
 			}
 			i++
-		case err := <-c.left:
-			if err != nil {
-				return giveUp(i, err)
+		case d := <-c.left:
+			if d.err != nil {
+				return giveUp(i, d.err)
 			}
 			c.left = nil // all results are waiting
 		case <-ctx.Done():
@@ -189,10 +189,13 @@ func (r *reader) run(ctx context.Context, from int, out *reading, failed map[int
 	return c.leave(ctx, len(r.list))
 }
 
+// departure is how within returned.
+type departure struct{ err error }
+
 // crossing is one call of within under way.
 type crossing struct {
 	results   chan result
-	left      chan error // within has returned
+	left      chan departure
 	inside    atomic.Bool
 	abandoned atomic.Bool // nobody waits for what comes
 }
@@ -213,7 +216,7 @@ func (c *crossing) leave(ctx context.Context, next int) int {
 }
 
 func (r *reader) start(from int) *crossing {
-	c := &crossing{results: make(chan result, len(r.list)), left: make(chan error, 1)}
+	c := &crossing{results: make(chan result, len(r.list)), left: make(chan departure, 1)}
 	r.crossing.Add(1)
 	size := r.size
 	go func() {
@@ -228,7 +231,7 @@ func (r *reader) start(from int) *crossing {
 			return nil
 		})
 		r.crossing.Add(-1)
-		c.left <- err
+		c.left <- departure{err}
 	}()
 	return c
 }

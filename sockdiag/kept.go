@@ -97,7 +97,7 @@ func (k *keptFiles) append(b []byte, path string, inside bool) ([]byte, error) {
 	return appendAll(b, path, func(piece []byte) (int, error) {
 		n, err := f.ReadAt(piece, at)
 		at += int64(n)
-		if n > 0 && err == io.EOF { // it fitted in with room to spare
+		if n > 0 && errors.Is(err, io.EOF) { // it fitted in with room to spare
 			err = nil
 		}
 		return n, err

@@ -269,7 +269,7 @@ func (w *Watcher) Poll(ctx context.Context) (wait time.Duration) {
 	used := min(cost.LastCPU, cost.LastWall)
 	w.pollEvery = max(w.o.Poll, time.Duration(float64(used)/w.o.PollShare))
 	w.nextPoll = began.Add(w.pollEvery)
-	return w.nextPoll.Sub(time.Now())
+	return time.Until(w.nextPoll)
 }
 
 // poll looks at the listeners of one namespace.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,9 +50,7 @@ func (l *Lister) List() (handles []*Handle, complete bool, errs []error) {
 	if c.whole {
 		l.known = c.byInode
 	} else {
-		for inode, h := range c.byInode {
-			l.known[inode] = h
-		}
+		maps.Copy(l.known, c.byInode)
 	}
 	for inode, h := range c.byInode {
 		h.setName(c.names[inode])
