@@ -14,6 +14,10 @@
 // tables, so an entry may be missed, or come twice under the same cookie;
 // [facts.Reduce] counts it once. The kernel never says that this happened.
 //
+// [Collect] takes one window. A [Watcher] takes one after the other for as long as
+// it is open, at almost no cost: ticks read counters and listeners only, walks over
+// all sockets complete them more rarely, and what hangs in the kernel is a gap.
+//
 // The package judges nothing, changes nothing (it never destroys a socket) and
 // resolves no names. What could not be read becomes a [facts.Gap].
 package sockdiag

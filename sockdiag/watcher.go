@@ -103,8 +103,9 @@ type Watcher struct {
 	pollEvery time.Duration
 	nextPoll  time.Time
 
-	mu    sync.Mutex // guards stats
-	stats WatchStats
+	mu     sync.Mutex // guards what follows
+	stats  WatchStats
+	oldest time.Time // when the oldest census was taken
 }
 
 // place is a namespace that was listed.
@@ -217,9 +218,21 @@ func (w *Watcher) failed(gaps ...facts.Gap) {
 	}
 }
 
-// Stats returns what the watcher did so far.
+// Stats returns what the watcher did so far. It never waits for the kernel: what it
+// tells of the namespaces is as of the last tick, walk or refresh.
 func (w *Watcher) Stats() WatchStats {
-	w.state.Lock()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	s := w.stats
+	s.Errors = maps.Clone(s.Errors)
+	if !w.oldest.IsZero() {
+		s.CensusAge = time.Since(w.oldest)
+	}
+	return s
+}
+
+// sumUp notes how things stand; the state is held.
+func (w *Watcher) sumUp() {
 	var unwalked, outstanding int
 	var oldest time.Time
 	for _, m := range w.members {
@@ -233,18 +246,10 @@ func (w *Watcher) Stats() WatchStats {
 			oldest = m.last.at
 		}
 	}
-	namespaces := len(w.members)
-	w.state.Unlock()
-
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := w.stats
-	s.Errors = maps.Clone(s.Errors)
-	s.Namespaces, s.Unwalked, s.Outstanding = namespaces, unwalked, outstanding
-	if !oldest.IsZero() {
-		s.CensusAge = time.Since(oldest)
-	}
-	return s
+	w.stats.Namespaces, w.stats.Unwalked, w.stats.Outstanding = len(w.members), unwalked, outstanding
+	w.oldest = oldest
 }
 
 // Poll looks at the listeners of all namespaces once, and returns how long to wait
@@ -295,6 +300,7 @@ func (w *Watcher) Close() error {
 		w.forget(m)
 	}
 	w.members = nil
+	w.sumUp()
 	w.closing()
 	return nil
 }

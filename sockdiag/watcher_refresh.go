@@ -60,6 +60,7 @@ func (w *Watcher) Refresh(ctx context.Context) error {
 	}
 	w.members, w.seen, w.listGaps = next, host, gaps
 	w.rename(places)
+	w.sumUp()
 	if w.begun.IsZero() {
 		w.begun = time.Now()
 	}

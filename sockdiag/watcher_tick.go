@@ -61,6 +61,7 @@ func (w *Watcher) Tick(ctx context.Context) (facts.Window, error) {
 	w.begun, w.last, w.nextPoll = now, win.SharedEnd, time.Now().Add(max(w.pollEvery, w.o.Poll))
 	win.Processes, gaps = w.owners.ofListeners(limited, listenersOf(win.Namespaces))
 	win.Gaps = append(win.Gaps, gaps...)
+	w.sumUp()
 	cost := done()
 	win.Cost = facts.Cost{WallSeconds: cost.LastWall.Seconds(), CPUSeconds: cost.LastCPU.Seconds()}
 	if ctx.Err() != nil {

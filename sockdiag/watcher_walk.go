@@ -54,6 +54,7 @@ func (w *Watcher) Walk(ctx context.Context, win *facts.Window) error {
 	wants, only := wantedOf(win.Namespaces)
 	processes, gaps := w.owners.ofAll(ctx, wants, only)
 	win.Processes = processes
+	w.failed(gaps...)
 	win.Gaps = append(slices.DeleteFunc(win.Gaps, func(g facts.Gap) bool { return g.Source == facts.SourceProcesses }), gaps...)
 	for _, c := range []PartCost{cost, owned()} {
 		win.Cost.WallSeconds += c.LastWall.Seconds()
@@ -130,6 +131,7 @@ func (w *Watcher) walkOne(ctx context.Context, t *walkTask, n *facts.NamespaceWi
 	w.state.Lock()
 	defer w.state.Unlock()
 	t.member.last = lastWalk{at: ended, census: kept(census), segments: t.segments}
+	w.sumUp()
 }
 
 func (t *walkTask) census(ctx context.Context) (facts.Census, error) {
