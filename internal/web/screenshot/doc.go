@@ -8,5 +8,6 @@
 // With -url it shows a running agent, with -from what recordings tell (as
 // `tcpdoctor diagnose --record` writes them), with -made-up a host that does not
 // exist. With -serve it makes no picture and keeps serving the page, for those
-// who work on it.
+// who work on it. With -replace names of the machine are shown as others, so that
+// a picture of a real fault does not tell where it was taken.
 package main

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"time"
 
 	"github.com/tcpdoctor/tcpdoctor/internal/web"
@@ -15,13 +16,16 @@ import (
 
 type options struct {
 	url, from, out, serve, wait string
-	madeUp                      bool
-	view                        webtest.View
-	deadline                    time.Duration
+	// replace says which texts of the page to show as others: names of the
+	// machine that the picture is taken on.
+	replace  map[string]string
+	madeUp   bool
+	view     webtest.View
+	deadline time.Duration
 }
 
 func main() {
-	var o options
+	o := options{replace: map[string]string{}}
 	flag.StringVar(&o.url, "url", "", "page of a running agent")
 	flag.StringVar(&o.from, "from", "", "recording to show instead")
 	flag.BoolVar(&o.madeUp, "made-up", false, "show a host that does not exist instead")
@@ -34,6 +38,14 @@ func main() {
 	flag.BoolVar(&o.view.Dark, "dark", false, "prefer dark colours")
 	flag.BoolVar(&o.view.Mobile, "mobile", false, "act like a telephone")
 	flag.DurationVar(&o.deadline, "deadline", time.Minute, "how long it may take")
+	flag.Func("replace", "FROM=TO: show a name of this machine as another; may be given again", func(text string) error {
+		from, to, ok := strings.Cut(text, "=")
+		if !ok || from == "" {
+			return errors.New("want FROM=TO")
+		}
+		o.replace[from] = to
+		return nil
+	})
 	flag.Parse()
 	o.view.Still = true // a picture of colours on their way to others helps nobody
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -113,6 +125,11 @@ func picture(ctx context.Context, o options) error {
 	}
 	if err := p.WaitFor("document.fonts.status === 'loaded' && document.querySelectorAll('.chart').length > 0", o.deadline); err != nil {
 		return err
+	}
+	for from, to := range o.replace {
+		if err := p.Replace(from, to); err != nil {
+			return err
+		}
 	}
 	return p.Screenshot(o.out)
 }

@@ -2,12 +2,12 @@ package webtest
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -194,12 +194,21 @@ func Eval[T any](p *Page, expression string) (T, error) {
 // WaitText waits until the page shows a text, up to a time. The error tells what
 // it shows instead.
 func (p *Page) WaitText(text string, most time.Duration) error {
-	err := p.WaitFor("document.body.innerText.includes("+strconv.Quote(text)+")", most)
+	err := p.WaitFor("document.body.innerText.includes("+quote(text)+")", most)
 	if err == nil {
 		return nil
 	}
 	seen, err2 := p.Text()
 	return fmt.Errorf("webtest: %q was not seen within %s: %w; the page shows:\n%s", text, most, errors.Join(err, err2), seen)
+}
+
+// quote writes a text as a script has it.
+func quote(text string) string {
+	b, err := json.Marshal(text)
+	if err != nil {
+		return `""` // no text fails
+	}
+	return string(b)
 }
 
 // WaitFor waits until an expression is true, up to a time.
@@ -222,6 +231,17 @@ func (p *Page) WaitFor(expression string, most time.Duration) error {
 		case <-again.C:
 		}
 	}
+}
+
+// Replace shows a text as another wherever it is seen, until the page writes it
+// again.
+func (p *Page) Replace(from, to string) error {
+	_, err := Eval[bool](p, fmt.Sprintf(`(() => {
+		const all = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+		for (let n; (n = all.nextNode());) if (n.data.includes(%[1]s)) n.data = n.data.replaceAll(%[1]s, %[2]s);
+		return true;
+	})()`, quote(from), quote(to)))
+	return err
 }
 
 // Screenshot writes the whole page, however long, as a picture (PNG).
