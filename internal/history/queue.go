@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/tcpdoctor/tcpdoctor/internal/incident"
 )
@@ -267,9 +266,4 @@ func (s *Store) Receivers() ([]string, error) {
 	defer s.mu.RUnlock()
 	all, err := receiversOf(s.pending)
 	return all, wrap(err)
-}
-
-// isQueue tells whether a bucket holds messages.
-func isQueue(bucket string) bool {
-	return strings.HasPrefix(bucket, queuePrefix) || strings.HasPrefix(bucket, repeatPrefix)
 }

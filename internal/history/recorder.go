@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -99,10 +100,10 @@ func (r *Recorder) Add(w facts.Window) error {
 	}
 	r.earlier = append(r.earlier, encoded{started: before.Started, b: b})
 	var total int64
-	for i := len(r.earlier) - 1; i >= 0; i-- {
-		total += int64(len(r.earlier[i].b))
+	for i, e := range slices.Backward(r.earlier) {
+		total += int64(len(e.b))
 		if len(r.earlier)-i > r.o.Windows || total > r.o.MemoryBytes {
-			r.earlier = append([]encoded(nil), r.earlier[i+1:]...) // so that what goes is freed
+			r.earlier = slices.Clone(r.earlier[i+1:]) // so that what goes is freed
 			break
 		}
 	}

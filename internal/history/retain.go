@@ -5,16 +5,16 @@ import (
 	"time"
 )
 
-// Of the file, two fifths may be taken by keys and values; the rest is for pages
-// that are not full, for those that are free until the next transaction, and for
-// the list of them. What each kind may take of that, in percent:
+// What each kind may take of the room for keys and values, in percent. The series
+// have 42, see tiers; the rest is for the state and the names.
 const (
 	incidentShare = 30
 	queueShare    = 25
-	// the series have 42, see tiers; the rest is for the state and the names.
 )
 
-// share is how many bytes a kind may take.
+// share is how many bytes a kind may take. Of the file, two fifths are for keys
+// and values; the rest is for pages that are not full, for those that are free
+// until the next transaction, and for the list of them.
 func (o *Options) share(percent int64) int64 { return o.MaxBytes * 2 / 5 * percent / 100 }
 
 // removeMost bounds the work of one pass.

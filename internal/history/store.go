@@ -46,7 +46,7 @@ const (
 	seriesUsual    = 500
 	holdUsual      = time.Minute
 	pendingMost    = 8 * megabyte
-	compactEvery   = 60 // writes between two looks whether the file is mostly free
+	tidyEvery      = 60 // writes between two looks whether the file is mostly free
 	bucketState    = "state"
 	keyState       = "state"
 	bucketIncident = "incidents"
@@ -205,11 +205,20 @@ func (s *Store) flush() error {
 		s.stats.Failures++
 		return fmt.Errorf("%s: %w; what is new stays in memory until it can be written", s.disk.path, err)
 	}
-	if s.writes++; s.writes%compactEvery == 0 && s.disk.wasteful() {
-		// It only saves room. Where there is none for the copy, all stays as it is.
-		_ = s.compact()
+	if s.writes++; s.writes%tidyEvery == 0 {
+		s.tidy()
 	}
 	return nil
+}
+
+// tidy gives back room on the disk, and memory. Where it fails, all stays as it
+// is, or the next write opens the file anew.
+func (s *Store) tidy() {
+	if s.disk.wasteful() {
+		_ = s.compact()
+	} else {
+		_ = s.disk.remap()
+	}
 }
 
 // write writes what is held, and tries once to help where that fails.

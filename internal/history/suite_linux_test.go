@@ -263,8 +263,8 @@ func drain(t *testing.T, s *Store, receiver string) string {
 func TestSeries(t *testing.T) {
 	t.Parallel()
 	stores(t, Options{}, func(t *testing.T, s *Store, again func() *Store) {
-		// Two days of ticks: each value is the second of its day.
-		const days = 2
+		// A day of ticks, each with its number.
+		const days = 1
 		at := began()
 		for i := range days * 8640 {
 			now := at.Add(time.Duration(i) * 10 * time.Second)
@@ -286,10 +286,10 @@ func TestSeries(t *testing.T) {
 		}{
 			{"an hour in full", end.Add(-time.Hour), 1000, 360, 10 * time.Second, days*8640 - 360, days*8640 - 1},
 			{"an hour", end.Add(-time.Hour), 60, 60, time.Minute, days*8640 - 360 + 2.5, days*8640 - 3.5},
-			{"a day", end.Add(-24 * time.Hour), 1000, 288, 5 * time.Minute, 8640 + 14.5, days*8640 - 15.5},
-			{"all", at, 1000, 48 * 12, 5 * time.Minute, 14.5, days*8640 - 15.5},
-			{"all in few", at, 48, 48, time.Hour, 179.5, days*8640 - 180.5},
-			{"long before", at.Add(-1000 * time.Hour), 50, 3, 21 * time.Hour, 0, 0},
+			{"half a day", end.Add(-12 * time.Hour), 1000, 144, 5 * time.Minute, 4320 + 14.5, days*8640 - 15.5},
+			{"all", at, 1000, 24 * 12, 5 * time.Minute, 14.5, days*8640 - 15.5},
+			{"all in few", at, 24, 24, time.Hour, 179.5, days*8640 - 180.5},
+			{"long before", at.Add(-1000 * time.Hour), 50, 2, 21 * time.Hour, 0, 0},
 			{"after", end.Add(time.Hour), 50, 0, 0, 0, 0},
 		} {
 			got, err := s.Series("ramp", tt.since, end.Add(-time.Nanosecond), tt.samples)

@@ -127,6 +127,14 @@ func (d *disk) compact() error {
 	return errors.Join(failed, err)
 }
 
+// remap has bbolt let go of the file and open it again. Every page that it ever
+// wrote counts as memory of this process until then.
+func (d *disk) remap() error {
+	err := guarded(d.db.Close)
+	d.db = nil
+	return errors.Join(err, d.attach())
+}
+
 // make copies all that a view holds into a new file.
 func (d *disk) make(from view) error {
 	if err := removeIfThere(d.fresh()); err != nil {
