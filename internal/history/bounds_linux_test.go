@@ -225,3 +225,21 @@ func TestAge(t *testing.T) {
 		}
 	})
 }
+
+// TestNoRoomInFile: where the free pages do not fit what is to be written, and
+// the file may not grow, it is rewritten.
+func TestNoRoomInFile(t *testing.T) {
+	t.Parallel()
+	s := open(t, filepath.Join(t.TempDir(), DefaultFile), Options{Hold: -1})
+	commit(t, s, bulky(1))
+	s.disk.db.MaxSize = 1 // which the file written anew has not
+	for n := 2; n <= 100; n++ {
+		commit(t, s, bulky(n))
+	}
+	if s.disk.db.MaxSize == 1 {
+		t.Error("got no file written anew")
+	}
+	if all, err := s.Incidents(Query{}); err != nil || len(all) != 100 {
+		t.Errorf("got %d incidents, %v, want 100", len(all), err)
+	}
+}

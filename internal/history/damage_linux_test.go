@@ -218,3 +218,44 @@ func overwrite(path string, from, n int) error {
 	_, err = f.WriteAt(b, 0)
 	return errors.Join(err, f.Close())
 }
+
+// TestDamagedNames: where the names of the series are lost, new ones get none of
+// the figures of old ones.
+func TestDamagedNames(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), DefaultFile)
+	s := open(t, path, Options{})
+	for n := 1; n <= 20; n++ {
+		commit(t, s, load(n))
+	}
+	s.names.saved = s.names.Tick // they are not saved again
+	s.pending.set(bucketMeta, keySeries, []byte("nonsense"))
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenReadOnly(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.SeriesNames(); !errors.Is(err, errValue) || !strings.Contains(err.Error(), path) {
+		t.Errorf("got %v, want a damaged value", err)
+	}
+	if in, ok, err := r.Incident(uidOf(3)); !ok || err != nil || in.UID != uidOf(3) {
+		t.Errorf("got %v, %v, %v", in.UID, ok, err)
+	}
+	s = open(t, path, Options{})
+	commit(t, s, Tick{At: load(21).At, Points: []Point{{"other", 1}}})
+	got, err := s.Series("other", began(), load(30).At, 0)
+	if err != nil || len(got) != 1 {
+		t.Errorf("got %d figures, %v, want 1", len(got), err)
+	}
+	if n := s.Stats().Unreadable; n != 1 {
+		t.Errorf("got %d values that could not be read, want 1", n)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := r.SeriesNames(); err != nil || strings.Join(names, " ") != "other" {
+		t.Errorf("got %q, %v", names, err)
+	}
+}

@@ -152,8 +152,11 @@ func readLine(v view, receiver string) (line, error) {
 	}
 	l, err := decodeLine(stored)
 	if errors.Is(err, errValue) {
-		l, err = line{next: 1}, v.walk(queuePrefix+receiver, nil, true, func(k, _ []byte) error {
-			l.next = binary.BigEndian.Uint64(k) + 1
+		l = line{next: 1}
+		err = v.walk(queuePrefix+receiver, nil, true, func(k, _ []byte) error {
+			if len(k) == 8 {
+				l.next = binary.BigEndian.Uint64(k) + 1
+			}
 			return errStop
 		})
 	}

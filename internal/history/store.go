@@ -173,7 +173,11 @@ func (s *Store) Close() error {
 	if s.closed {
 		return nil
 	}
-	err := s.flush()
+	var err error
+	if s.names.Tick != s.names.saved { // also which series were seen last
+		err = s.names.save(s.pending, &s.pack)
+	}
+	err = errors.Join(err, s.flush())
 	s.closed = true
 	if s.disk != nil {
 		err = errors.Join(err, s.disk.close())

@@ -1,7 +1,11 @@
 package history
 
 import (
+	"errors"
 	"fmt"
+	"math"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -317,6 +321,139 @@ func TestSeries(t *testing.T) {
 		}
 		if got, err := s.Series("none", at, end, 0); got != nil || err != nil {
 			t.Errorf("got %v, %v", got, err)
+		}
+	})
+}
+
+// TestSeriesAreBounded: a new series displaces the one not seen for longest, and
+// none gets the figures of another.
+func TestSeriesAreBounded(t *testing.T) {
+	t.Parallel()
+	stores(t, Options{SeriesMax: 3}, func(t *testing.T, s *Store, again func() *Store) {
+		at := began()
+		put := func(points ...Point) {
+			t.Helper()
+			at = at.Add(10 * time.Second)
+			commit(t, s, Tick{At: at, Points: points})
+		}
+		check := func(want string) {
+			t.Helper()
+			names, err := s.SeriesNames()
+			if got := strings.Join(names, " "); got != want || err != nil {
+				t.Errorf("got %q, %v, want %q", got, err, want)
+			}
+		}
+		put(Point{"a", 1}, Point{"b", 2}, Point{"c", 3}, Point{"a", 4})
+		put(Point{"a", 5}, Point{"c", 6})
+		s = again()
+		put(Point{"d", 7})
+		check("a c d")
+		put(Point{"b", 8}) // again, and new
+		check("b c d")
+		put(Point{"e", 1}, Point{"f", 2}, Point{"g", 3}, Point{"h", 4})
+		put(Point{"e", math.NaN()}, Point{"e", math.Inf(1)}, Point{"", 1}, Point{strings.Repeat("x", 1000), 1})
+		s = again()
+		check("e f g")
+		put(Point{"b", 9})
+		got, err := s.Series("b", began(), at, 0)
+		if err != nil || len(got) != 1 || got[0].Max != 9 {
+			t.Errorf("got %v, %v of a series that was forgotten twice", got, err)
+		}
+		if refused := s.Stats().Refused; s.disk == nil && refused != 5 {
+			t.Errorf("got %d figures refused, want 5", refused)
+		}
+	})
+}
+
+// TestRefused: a tick that cannot be meant changes nothing, and a store that is
+// closed takes nothing.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	stores(t, Options{}, func(t *testing.T, s *Store, _ func() *Store) {
+		at := began()
+		commit(t, s, Tick{At: at, State: []byte("good")})
+		for name, tick := range map[string]Tick{
+			"no time":   {State: []byte("bad")},
+			"no UID":    {At: at, State: []byte("bad"), Incidents: []incident.Incident{{State: incident.Open}}},
+			"long UID":  {At: at, State: []byte("bad"), Incidents: []incident.Incident{found(strings.Repeat("x", 1000), at)}},
+			"too large": {At: at, State: make([]byte, stateMost+1)},
+		} {
+			if err := s.Commit(tick); !errors.Is(err, ErrRefused) {
+				t.Errorf("%s: got %v", name, err)
+			}
+		}
+		if err := s.Declare([]string{""}); err == nil {
+			t.Error("a receiver without a name was declared")
+		}
+		if state, err := s.State(); string(state) != "good" || err != nil {
+			t.Errorf("got %q, %v", state, err)
+		}
+		if err := s.Flush(); err != nil {
+			t.Error(err)
+		}
+		if err := errors.Join(s.Close(), s.Close()); err != nil {
+			t.Error(err)
+		}
+		for name, err := range map[string]error{
+			"commit": s.Commit(Tick{At: at}), "flush": s.Flush(), "done": s.Done("r", 1), "declare": s.Declare(nil),
+		} {
+			if !errors.Is(err, errClosed) {
+				t.Errorf("%s: got %v after it was closed", name, err)
+			}
+		}
+	})
+}
+
+// TestDamagedValues: a value that is damaged is left out, and all else is there.
+func TestDamagedValues(t *testing.T) {
+	t.Parallel()
+	stores(t, Options{}, func(t *testing.T, s *Store, _ func() *Store) {
+		if err := s.Declare([]string{"r"}); err != nil {
+			t.Fatal(err)
+		}
+		for n := 1; n <= 30; n++ {
+			commit(t, s, load(n))
+		}
+		spoil := func(bucket string) {
+			key, err := endOf(s.pending, bucket, false)
+			if err != nil || key == nil {
+				t.Fatalf("%s: %v, %v", bucket, key, err)
+			}
+			stored, err := s.pending.get(bucket, key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			stored = slices.Clone(stored)
+			stored[len(stored)-1] ^= 1
+			s.pending.set(bucket, string(key), stored)
+		}
+		for _, bucket := range []string{bucketIncident, "ticks", "5 minutes", "hours", queuePrefix + "r", bucketQueues} {
+			spoil(bucket)
+		}
+		all, err := s.Incidents(Query{})
+		if err != nil || len(all) != 9 || all[8].UID != uidOf(6) {
+			t.Errorf("got %d incidents, %v, want all but the first", len(all), err)
+		}
+		if _, _, err := s.Incident(uidOf(3)); !errors.Is(err, errValue) || !strings.Contains(err.Error(), uidOf(3)) {
+			t.Errorf("got %v", err)
+		}
+		got, err := s.Series("n", began(), load(30).At, 0)
+		if err != nil || len(got) != 29 || got[0].Max != 2 {
+			t.Errorf("got %d samples, %v, want all but the first", len(got), err)
+		}
+		e, ok, err := s.Next("r")
+		if err != nil || !ok || e.Seq != 2 {
+			t.Errorf("got %+v, %v, %v, want the second message", e.Seq, ok, err)
+		}
+		if waiting, dropped := s.Backlog("r"); waiting != 5 || dropped != 1 {
+			t.Errorf("got %d waiting and %d dropped, want 5 and 1", waiting, dropped)
+		}
+		commit(t, s, load(31), load(35)) // rows and queues go on
+		if got := drain(t, s, "r"); got != "2 3 4 5 6 7" {
+			t.Errorf("got %q", got)
+		}
+		if n := s.Stats().Unreadable; n != 3 {
+			t.Errorf("got %d values that could not be read, want 3", n)
 		}
 	})
 }
