@@ -68,7 +68,7 @@ class Host:
         cgroup = None
         if self.init == "systemd":
             argv.append("--cgroup")
-            cgroup = self.fleet.cgroups() / ("tcpdoctor-fleet-%d-%s" % (os.getppid(), self.name))
+            cgroup = self.fleet.cgroups() / ("tcpdoctor-%s-%s" % (self.name, os.urandom(4).hex()))
             cgroup.mkdir()
         self.cgroup = cgroup
         argv += [str(HERE / "hostinit"), str(self.dir), self.name, str(self.fleet.base), self.init]

@@ -68,14 +68,13 @@ class Ansible:
             "ANSIBLE_COLLECTIONS_PATH": str(collections),
             "ANSIBLE_COLLECTIONS_SCAN_SYS_PATH": "0",
             "ANSIBLE_CALLBACK_PLUGINS": str(HERE / "callback_plugins"),
-            "ANSIBLE_CALLBACKS_ENABLED": "jsonlines",
             "ANSIBLE_GATHERING": "explicit",
             "ANSIBLE_PIPELINING": "1",
             "ANSIBLE_FORKS": "10",
-            "ANSIBLE_TIMEOUT": "5",
+            "ANSIBLE_TIMEOUT": "3",
             "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self.dir / "cp"),
             "ANSIBLE_SSH_ARGS": "-o ControlMaster=auto -o ControlPersist=60 -o UserKnownHostsFile=/dev/null"
-                                " -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ServerAliveInterval=1 -o ServerAliveCountMax=3",
+                                " -o StrictHostKeyChecking=no -o LogLevel=ERROR -o ServerAliveInterval=1 -o ServerAliveCountMax=2",
             "ANSIBLE_DEPRECATION_WARNINGS": "1",
             "ANSIBLE_NOCOLOR": "1",
         }
@@ -95,7 +94,7 @@ class Ansible:
         argv = ["ansible-playbook", "-i", inventory, playbook] + [str(a) for a in args]
         if variables:
             argv += ["-e", json.dumps(variables)]
-        return Started(argv, dict(self.env, JSONLINES=str(lines)), lines, self.dir)
+        return Started(argv, dict(self.env, ANSIBLE_CALLBACKS_ENABLED="jsonlines", JSONLINES=str(lines)), lines, self.dir)
 
     def play(self, playbook, inventory, *args, **variables):
         """Run a playbook to its end."""

@@ -112,26 +112,33 @@ def test_connection_lost(ansible, fleet, hosts, how):
     finally:
         host.cut(False)
         started.kill()
-    # And it can be reached and changed again.
     until("the host answers", host.answers)
-    ansible.play(tasks(profile()), fleet.inventory([host])).fine()
+    assert host.run("tcpdoctor", "profile", "apply", "web-server", "--yes", "--window=0").returncode == 0  # nothing is in the way
+
+
+def test_guard_under_systemd(ansible, fleet):
+    """Where systemd runs, the guard is a unit of its own, and outlives the session that started it."""
+    host, = fleet.add("systemd1", init="systemd")
+    ansible.play(tasks(profile(confirm_within="4s", window="0s")), fleet.inventory([host])).fine()
     assert host.sysctl(KEEPALIVE) == "600"
+    assert "tcpdoctor-guard-" in host.run("systemctl", "list-units", "--no-legend", "--state=running", "tcpdoctor-guard-*").stdout
+    host.run("pkill", "-9", "-f", "^sshd: root@", check=False)
+    until("the host puts itself back", lambda: host.sysctl(KEEPALIVE) == "7200")
+    assert host.changes()[-1]["phase"] == "undone"
 
 
-OLD = """#!/bin/sh
-if [ "$1" = version ]; then
-	echo "tcpdoctor v0.0.9 (go1.22.1, linux/amd64)"
-	exit 0
-fi
-echo "tcpdoctor: no flag -o" >&2
-exit 3
+OLD = r"""#!/bin/sh
+case $1 in
+version) echo "tcpdoctor v0.0.9 (go1.22.1, linux/amd64)" ;;
+*) echo "tcpdoctor: no flag -o" >&2 && exit 3 ;;
+esac
 """
 
 
 def test_each_its_own_result(ansible, fleet, hosts):
     """One host has read-only parameters, one has drifted, one has an old binary: each says so, the others finish."""
     other, = [fleet.hosts[n] for n in ("web4",) if n in fleet.hosts] or fleet.add("web4")
-    ansible.play(tasks(profile()), fleet.inventory([hosts[1]])).fine()
+    hosts[1].run("tcpdoctor", "profile", "apply", "web-server", "--yes")
     hosts[1].sysctl(KEEPALIVE, 1234)
     hosts[0].read_only(True)
     hosts[2].write("/opt/old/tcpdoctor", OLD)
@@ -169,11 +176,12 @@ def test_inline_overrides_absent(ansible, fleet, hosts):
     task = {"name": "Inline", "tcpdoctor.tcpdoctor.profile": {"inline": inline, "overrides": {KEEPALIVE: 300}}}
     was = hosts[0].state()["sysctls"]
     dry = ansible.play(tasks(task), inventory, "--check").fine().one("web1", "Inline")
-    wet = ansible.play(tasks(task), inventory).fine().one("web1", "Inline")
+    absent = dict(task, name="Absent", **{"tcpdoctor.tcpdoctor.profile": dict(task["tcpdoctor.tcpdoctor.profile"], state="absent")})
+    look = {"name": "Look", "ansible.builtin.command": {"argv": ["sysctl", "-n", KEEPALIVE, "net.ipv4.tcp_fin_timeout"]}}
+    ran = ansible.play(tasks(task, look, dict(task, name="Same"), absent, dict(absent, name="Gone")), inventory).fine()
+    wet = ran.one("web1", "Inline")
     assert told(dry) == told(wet) and wet["changed"]
-    assert hosts[0].sysctl(KEEPALIVE) == "300" and hosts[0].sysctl("net.ipv4.tcp_fin_timeout") == "30"
-    assert not ansible.play(tasks(task), inventory).fine().one("web1", "Inline")["changed"]
-    absent = dict(task, **{"tcpdoctor.tcpdoctor.profile": dict(task["tcpdoctor.tcpdoctor.profile"], state="absent")})
-    assert ansible.play(tasks(absent), inventory).fine().one("web1", "Inline")["changed"]
+    assert ran.one("web1", "Look")["stdout_lines"] == ["300", "30"]
+    assert not ran.one("web1", "Same")["changed"]
+    assert ran.one("web1", "Absent")["changed"] and not ran.one("web1", "Gone")["changed"]
     assert hosts[0].state()["sysctls"] == was and hosts[0].read(FILE) is None
-    assert not ansible.play(tasks(absent), inventory).fine().one("web1", "Inline")["changed"]

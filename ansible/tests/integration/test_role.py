@@ -178,18 +178,52 @@ def test_url(ansible, fleet, debian, binary, work):
         assert debian.path("/usr/local/bin/tcpdoctor").read_bytes() == pathlib.Path(binary).read_bytes()
         assert main_pid(debian) != pid and active(debian)
         assert ansible.play(role("sha256:" + digest), fleet.inventory([debian])).fine().stats("debian")["changed"] == 0
-        none = ansible.play(agent(agent_source="url", agent_url="http://x/"), fleet.inventory([debian]))
-        assert none.code != 0 and "agent_checksum" in none.output
     finally:
         server.shutdown()
 
 
+SPEC = """\
+Name: tcpdoctor
+Version: 0.1.0
+Release: 1
+Summary: tcpdoctor
+License: Apache-2.0
+AutoReqProv: no
+%description
+tcpdoctor
+%install
+cp -a tree/. %{buildroot}
+%files
+/usr/bin/tcpdoctor
+/usr/lib/systemd/system/tcpdoctor.service
+"""
+
+
+@pytest.fixture(scope="module")
+def packages(binary, work):
+    """A package of each family, with the binary and its unit."""
+    folder = work / "packages"
+    for tree in (folder / "deb", folder / "BUILD/tree"):
+        (tree / "usr/bin").mkdir(parents=True)
+        (tree / "usr/lib/systemd/system").mkdir(parents=True)
+        shutil.copy2(binary, str(tree / "usr/bin/tcpdoctor"))
+        shutil.copy2(str(REPOSITORY / "packaging/systemd/tcpdoctor.service"), str(tree / "usr/lib/systemd/system/tcpdoctor.service"))
+    (folder / "deb/DEBIAN").mkdir()
+    (folder / "deb/DEBIAN/control").write_text(
+        "Package: tcpdoctor\nVersion: 0.1.0\nArchitecture: all\nMaintainer: tcpdoctor authors <tcpdoctor@example.net>\nDescription: tcpdoctor\n")
+    (folder / "tcpdoctor.spec").write_text(SPEC)
+    fleets.run("dpkg-deb", "-Znone", "--build", folder / "deb", folder / "tcpdoctor.deb")
+    fleets.run("rpmbuild", "-bb", "--quiet", "--define", "_topdir %s" % folder, "--define", "_build_id_links none", "--define", "__strip /bin/true",
+               "--define", "_binary_payload w0.gzdio", "--define", "_rpmfilename tcpdoctor.rpm", folder / "tcpdoctor.spec")
+    return {"debian": str(folder / "tcpdoctor.deb"), "redhat": str(folder / "RPMS/tcpdoctor.rpm")}
+
+
 def test_removal(ansible, fleet, debian, redhat):
     """Removal keeps configuration and journal; a purge puts the parameters back and leaves nothing."""
-    apply = {"name": "Apply", "tcpdoctor.tcpdoctor.profile": {"name": "web-server", "persist": True}}
     hosts = [debian, redhat]
     was = [h.sysctls() for h in hosts]
-    ansible.play(tasks(apply), fleet.inventory(hosts)).fine()
+    for h in hosts:
+        h.run("tcpdoctor", "profile", "apply", "web-server", "--yes", "--window=0")
     assert [h.sysctls() for h in hosts] != was
     ansible.play(agent(agent_state="absent"), fleet.inventory([redhat])).fine()
     assert redhat.read("/usr/local/bin/tcpdoctor") is None and redhat.read(UNIT) is None
@@ -204,3 +238,26 @@ def test_removal(ansible, fleet, debian, redhat):
     assert "tcpdoctor" not in debian.run("systemctl", "list-units", "--all", "--no-legend").stdout
     again = ansible.play(agent(agent_state="absent", agent_purge=True), fleet.inventory([debian])).fine()
     assert again.stats("debian")["changed"] == 0, again.output
+
+
+def test_package(ansible, fleet, debian, redhat, packages):
+    """The family's package is installed with its own unit, and removed again."""
+    hosts = [debian, redhat]
+    inventory = fleet.inventory(hosts, **{name: {"file": path} for name, path in packages.items()})
+    variables = {"agent_source": "package", "agent_package_file": "{{ file }}", "agent_package_unsigned": True, "agent_config": {"window": "4s"}}
+    redhat.write("/usr/local/bin/tcpdoctor", "an older one\n")
+    ansible.play(agent(**variables), inventory).fine()
+    for h in hosts:
+        assert h.read("/usr/local/bin/tcpdoctor") is None
+        assert h.run("/usr/bin/tcpdoctor", "version").stdout.startswith("tcpdoctor ")
+        assert h.read(UNIT) is None
+    assert "/usr/bin/tcpdoctor agent" in debian.run("systemctl", "show", "-P", "ExecStart", "tcpdoctor").stdout and active(debian)
+    again = ansible.play(agent(**variables), inventory).fine()
+    assert all(again.stats(h.name)["changed"] == 0 for h in hosts), again.output
+    variables["agent_package_file"] = packages["debian"]
+    wrong = ansible.play(agent(**variables), fleet.inventory([redhat]))
+    assert wrong.code != 0 and "take .rpm" in wrong.output
+    ansible.play(agent(agent_source="package", agent_state="absent"), inventory).fine()
+    for h in hosts:
+        assert h.read("/usr/bin/tcpdoctor") is None
+    assert not active(debian)

@@ -29,13 +29,13 @@ def hosts(three):
 @contextlib.contextmanager
 def overflow(host):
     """Let a host get worse for real."""
-    host.write("/run/overflow", (HERE / "overflow").read_text())
-    load = host.spawn("/usr/bin/python3", "/run/overflow")
+    host.write("/run/overflow.py", (HERE / "overflow.py").read_text())
+    load = host.spawn("/usr/bin/python3", "/run/overflow.py")
     try:
         until("the overflow", lambda: ":8080" in host.run("ss", "-Hltn").stdout)
         yield
     finally:
-        host.run("pkill", "-f", "^/usr/bin/python3 /run/overflow")
+        host.run("pkill", "-f", "^/usr/bin/python3 /run/overflow.py")
         load.wait(10)
 
 
@@ -108,7 +108,7 @@ def test_a_later_batch_gets_worse(ansible, fleet, hosts):
 
 def test_a_host_goes_away(ansible, fleet, hosts):
     """A host that cannot be reached any more puts itself back; Ansible puts back the rest of its batch."""
-    started = ansible.start(ROLLOUT, fleet.inventory(hosts), **dict(SMALL, rollout_confirm_within="20s"))
+    started = ansible.start(ROLLOUT, fleet.inventory(hosts), **dict(SMALL, rollout_confirm_within="12s"))
     until("the change of the second batch", lambda: hosts[2].sysctl(KEEPALIVE) == "600")
     hosts[2].cut()
     try:

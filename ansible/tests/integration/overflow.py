@@ -1,6 +1,13 @@
-#!/usr/bin/python3
-# A server that has stopped accepting, and clients that go on coming: for as long
-# as it runs, the accept queue of port 8080 of this namespace is full.
+# Copyright the tcpdoctor authors
+# Apache License 2.0 (see LICENSE or https://www.apache.org/licenses/LICENSE-2.0)
+"""A server that has stopped accepting, and clients that go on coming.
+
+For as long as it runs, the accept queue of port 8080 of this namespace is full.
+"""
+from __future__ import absolute_import, division, print_function
+
+__metaclass__ = type
+
 import socket
 import time
 
