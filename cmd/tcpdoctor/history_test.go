@@ -1,13 +1,16 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
 	"github.com/tcpdoctor/tcpdoctor/internal/history"
@@ -52,6 +55,28 @@ func remember(ts *testscript.TestScript, neg bool, args []string) {
 		return
 	}
 	ts.Check(s.Close())
+}
+
+// matches compares a document with the schema that ships with the documentation:
+// matches history.schema.json FILE.
+func matches(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: matches schema document")
+	}
+	c := jsonschema.NewCompiler()
+	const base = "https://github.com/tcpdoctor/tcpdoctor/docs/"
+	for _, name := range []string{"report.schema.json", args[0]} {
+		b, err := os.ReadFile("../../docs/" + name)
+		ts.Check(err)
+		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+		ts.Check(err)
+		ts.Check(c.AddResource(base+name, doc))
+	}
+	s, err := c.Compile(base + args[0])
+	ts.Check(err)
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(ts.ReadFile(args[1])))
+	ts.Check(err)
+	ts.Check(s.Validate(v))
 }
 
 func TestParseMoment(t *testing.T) {

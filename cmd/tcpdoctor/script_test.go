@@ -31,7 +31,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "encode": encode, "remember": remember},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "encode": encode, "remember": remember, "matches": matches},
 		Condition:           condition,
 		Setup: func(e *testscript.Env) error {
 			// Nothing of this host's settings, and a place without any.
