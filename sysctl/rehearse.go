@@ -2,6 +2,7 @@ package sysctl
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -19,6 +20,9 @@ func (p Plan) Rehearse(j *Journal, t *Target, file *FileChange) error {
 	if len(p.Changes) == 0 && file.isNoChange() {
 		return nil
 	}
+	if err := mayCreateIn(j.changes(), true); err != nil {
+		return fmt.Errorf("sysctl: journal: %w", err)
+	}
 	err := t.ns.Do(func() error {
 		_, err := t.rows(p)
 		return err
@@ -31,10 +35,10 @@ func (p Plan) Rehearse(j *Journal, t *Target, file *FileChange) error {
 			return err
 		}
 		if err := mayCreateIn(filepath.Dir(file.Path), false); err != nil {
-			return err
+			return fmt.Errorf("sysctl: prepare %s: %w", file.Path, err)
 		}
 	}
-	return mayCreateIn(j.changes(), true)
+	return nil
 }
 
 // mayCreateIn says why no file can be made in a folder. One that does not exist yet
