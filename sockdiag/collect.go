@@ -106,7 +106,7 @@ type reader struct {
 
 	stuck    []lane       // by collector
 	crossing atomic.Int32 // threads on their way into the namespace, or out of it
-	size     int          // counters of the last reading
+	size     atomic.Int64 // counters of the last whole reading
 }
 
 func newReader(t tree, list []collector, within func(func(tree) error) error) *reader {
@@ -134,7 +134,32 @@ func (r *reader) read(ctx context.Context) (*reading, map[int]error) {
 	for next := 0; next < len(r.list); {
 		next = r.run(ctx, next, out, failed)
 	}
-	r.size = len(out.counters)
+	r.size.Store(int64(len(out.counters)))
+	return out, failed
+}
+
+// readHere is read on the calling goroutine, which hangs where a collector does:
+// whoever calls it is watched by somebody else.
+func (r *reader) readHere(context.Context) (*reading, map[int]error) {
+	out, failed, size := newReading(), map[int]error{}, int(r.size.Load())
+	err := r.within(func(t tree) error {
+		for i := range r.list {
+			got := r.collect(t, i, size)
+			size = 0 // the first one's room serves all
+			if got.err != nil {
+				failed[i] = got.err
+			}
+			if got.out != nil {
+				out.merge(got.out)
+			}
+		}
+		return nil
+	})
+	for i := range r.list {
+		if err != nil {
+			failed[i] = err
+		}
+	}
 	return out, failed
 }
 
@@ -218,7 +243,7 @@ func (c *crossing) leave(ctx context.Context, next int) int {
 func (r *reader) start(from int) *crossing {
 	c := &crossing{results: make(chan result, len(r.list)), left: make(chan departure, 1)}
 	r.crossing.Add(1)
-	size := r.size
+	size := int(r.size.Load())
 	go func() {
 		err := r.within(func(t tree) error {
 			c.inside.Store(true)

@@ -11,8 +11,8 @@ import (
 )
 
 // source is where what a window holds about one namespace comes from: a running
-// kernel, or a test. A call that does not come back is given up by the source
-// itself, and refused until it does.
+// kernel, or a test. While a call has not come back, another of the same kind is
+// refused.
 type source interface {
 	// open gets ready and returns the settings of the namespace. An error that
 	// comes with settings is a gap in them.
@@ -74,12 +74,21 @@ func (m *member) open(ctx context.Context) {
 	m.options.PortLow, m.options.PortHigh = portRange(settings)
 }
 
-// poll looks at the listeners. Its failures are gathered into one gap.
+// poll looks at the listeners.
 func (m *member) poll(ctx context.Context) {
+	m.polled(m.lookAt(ctx))
+}
+
+// lookAt is one look at the listeners, in its time.
+func (m *member) lookAt(ctx context.Context) ([]facts.Listener, error) {
 	ctx, cancel := context.WithTimeout(ctx, pollTimeout)
 	defer cancel()
+	return m.src.poll(ctx)
+}
+
+// polled notes what a poll saw. Failures are gathered into one gap.
+func (m *member) polled(found []facts.Listener, err error) {
 	m.polls++
-	found, err := m.src.poll(ctx)
 	if err != nil {
 		m.pollsFailed++
 		m.pollFailure = err

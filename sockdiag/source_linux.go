@@ -23,7 +23,7 @@ type liveSource struct {
 	lent   *buffers   // for dumps; nil: each conversation has its own
 	kept   *keptFiles // nil: every reading enters the namespace
 	polled *Conn
-	many   int // listeners of the last poll
+	many   int // listeners of the last poll; guarded by polling
 
 	opening, polling, walking lane
 }
@@ -102,29 +102,25 @@ func (l *liveSource) dialHere() (*Conn, error) {
 	return newLendingConn(d, l.lent), nil
 }
 
-// walkLeave and pollLeave are how long a dump has to come back when its time is
-// over. It looks at the time after each piece, and twenty times a second in between.
-const (
-	walkLeave = time.Second
-	pollLeave = 100 * time.Millisecond
-)
+// walkLeave is how long a walk has to come back when its time is over. It looks at
+// the time after each piece, and twenty times a second in between.
+const walkLeave = time.Second
 
 func (l *liveSource) poll(ctx context.Context) ([]facts.Listener, error) {
-	found, err := inLane(ctx, &l.polling, patience{leave: pollLeave}, func() ([]facts.Listener, error) {
-		out := make([]facts.Listener, 0, l.many)
-		for s, err := range l.polled.Listeners(ctx) {
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, facts.ListenerOf(s))
-		}
-		slices.SortFunc(out, facts.Listener.Compare)
-		return out, nil
-	}, nil)
-	if err == nil {
-		l.many = len(found)
+	if !l.polling.enter() {
+		return nil, errOutstanding
 	}
-	return found, err
+	defer l.polling.leave()
+	out := make([]facts.Listener, 0, l.many)
+	for s, err := range l.polled.Listeners(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, facts.ListenerOf(s))
+	}
+	slices.SortFunc(out, facts.Listener.Compare)
+	l.many = len(out)
+	return out, nil
 }
 
 // walked is a walk and how it ended: what came before an error is sound.
@@ -156,7 +152,11 @@ func (l *liveSource) census(ctx context.Context, o facts.ReduceOptions) (facts.C
 }
 
 func (l *liveSource) counters(ctx context.Context) (*reading, []facts.Gap, error) {
-	r, failed := l.reader.read(ctx)
+	read := l.reader.read
+	if l.kept.complete() {
+		read = l.reader.readHere
+	}
+	r, failed := read(ctx)
 	gaps, err := judge(l.reader.list, failed)
 	return r, gaps, err
 }

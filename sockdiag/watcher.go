@@ -263,11 +263,11 @@ func (w *Watcher) Poll(ctx context.Context) (wait time.Duration) {
 		return early
 	}
 	done := w.measure(func(s *WatchStats) *PartCost { return &s.Poll })
-	for _, m := range w.members {
-		if m.failed == nil && ctx.Err() == nil {
-			w.poll(ctx, m)
-		}
-	}
+	open := w.open()
+	sweepOver(ctx, len(open), lookLimit, func(i int) func() {
+		found, err := open[i].lookAt(ctx)
+		return func() { w.polled(open[i], found, err) }
+	}, func(i int, err error) { w.polled(open[i], nil, err) })
 	// One thread did it, so that it cost no more than it took, whatever else the
 	// process does.
 	cost := done()
@@ -277,15 +277,22 @@ func (w *Watcher) Poll(ctx context.Context) (wait time.Duration) {
 	return time.Until(w.nextPoll)
 }
 
-// poll looks at the listeners of one namespace.
-func (w *Watcher) poll(ctx context.Context, m *watchedNamespace) (ok bool) {
-	before := m.pollsFailed
-	m.poll(ctx)
-	if m.pollsFailed > before {
+// lookLimit is how long a tick, or a poll, may take for one namespace, where it
+// normally takes some hundred microseconds.
+const lookLimit = 2 * time.Second
+
+// open returns the namespaces that could be opened; the state is held.
+func (w *Watcher) open() []*watchedNamespace {
+	return slices.DeleteFunc(slices.Clone(w.members), func(m *watchedNamespace) bool { return m.failed != nil })
+}
+
+// polled notes what a poll of one namespace saw, and whether it saw anything.
+func (w *Watcher) polled(m *watchedNamespace, found []facts.Listener, err error) bool {
+	m.member.polled(found, err)
+	if err != nil {
 		w.failed(facts.Gap{Source: facts.SourceListeners})
-		return false
 	}
-	return true
+	return err == nil
 }
 
 // Close lets go of everything. What hangs in the kernel is left to end by itself.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tcpdoctor/tcpdoctor/facts"
 	"github.com/tcpdoctor/tcpdoctor/internal/netns"
 	"github.com/tcpdoctor/tcpdoctor/sysctl"
@@ -14,7 +16,20 @@ import (
 
 // keptMost bounds how many files are kept open to be read again, some six for each
 // namespace. The kernel holds a buffer of some pages for each.
-const keptMost = 1024
+const keptMost = 4096
+
+// keptFor returns how many files to keep open where a process may have so many: a
+// quarter at most.
+func keptFor(limit uint64) int64 { return int64(min(limit/4, keptMost)) }
+
+// descriptorLimit returns how many descriptors this process may have.
+func descriptorLimit() uint64 {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return 0
+	}
+	return limit.Cur
+}
 
 // NewWatcher makes a watcher. It watches nothing until its first Refresh.
 func NewWatcher(o WatchOptions) (*Watcher, error) {
@@ -38,7 +53,7 @@ func NewWatcher(o WatchOptions) (*Watcher, error) {
 	namespaceKeys, hostKeys := sysctl.Relevant()
 	dumps := &buffers{size: bufferLen}
 	keep := new(atomic.Int64)
-	keep.Store(keptMost)
+	keep.Store(keptFor(descriptorLimit()))
 	log := &followedLog{tree: t}
 	h := &hostReader{tree: t, dir: dir, keys: hostKeys}
 	return &Watcher{

@@ -38,7 +38,7 @@ func (w *Watcher) Refresh(ctx context.Context) error {
 		return ErrWatcherClosed
 	}
 	fresh, next := w.match(known, places, complete)
-	w.open(ctx, fresh, host)
+	w.openAll(ctx, fresh, host)
 	w.reread(ctx, known, next)
 
 	w.state.Lock()
@@ -118,8 +118,8 @@ func (w *Watcher) match(known []*watchedNamespace, places []place, complete bool
 // openers is how many namespaces are opened at a time.
 const openers = 2
 
-// open gets new namespaces ready, with a first reading.
-func (w *Watcher) open(ctx context.Context, fresh []*watchedNamespace, host hostFacts) {
+// openAll gets new namespaces ready, with a first reading.
+func (w *Watcher) openAll(ctx context.Context, fresh []*watchedNamespace, host hostFacts) {
 	work := make(chan *watchedNamespace)
 	var running sync.WaitGroup
 	for range min(openers, len(fresh)) {
@@ -147,14 +147,17 @@ func (w *Watcher) ready(ctx context.Context, m *watchedNamespace) {
 		w.failed(facts.Gap{Source: m.failed.Source})
 		return
 	}
-	polled := w.poll(ctx, m)
-	at := time.Now()
-	r, gaps, err := m.src.counters(ctx)
-	w.failed(gaps...)
-	if err != nil {
-		w.failed(facts.Gap{Source: unreadable(err).Source})
+	got := look{pollErr: errTimeout, err: errTimeout}
+	sweepOver(ctx, 1, lookLimit, func(int) func() {
+		seen := m.look(ctx)
+		return func() { got = seen }
+	}, func(_ int, err error) { got = look{pollErr: err, err: err} })
+	polled := w.polled(m, got.listeners, got.pollErr)
+	w.failed(got.gaps...)
+	if got.err != nil {
+		w.failed(facts.Gap{Source: unreadable(got.err).Source})
 	} else {
-		m.start = lastReading{at, r.counters, r.gauges, m.listeners, polled}
+		m.start = lastReading{got.at, got.counters, got.gauges, got.listeners, polled}
 	}
 	m.begin()
 }

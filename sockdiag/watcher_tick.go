@@ -47,9 +47,11 @@ func (w *Watcher) Tick(ctx context.Context) (facts.Window, error) {
 	for _, m := range w.members {
 		if m.failed != nil {
 			win.Gaps = append(win.Gaps, m.leftOut())
-			continue
 		}
-		win.Namespaces = append(win.Namespaces, w.tickOne(limited, m, zero))
+	}
+	open := w.open()
+	for i, seen := range lookAll(limited, open) {
+		win.Namespaces = append(win.Namespaces, w.window(open[i], seen, zero))
 	}
 	var gaps []facts.Gap
 	win.SharedEnd, gaps = w.shared(limited)
@@ -84,14 +86,47 @@ func (m *member) leftOut() facts.Gap {
 	}
 }
 
-// tickOne takes the window of one namespace and begins its next one. A reading that
-// failed leaves its place to the one before: the next window then begins earlier.
-func (w *Watcher) tickOne(ctx context.Context, m *watchedNamespace, zero time.Time) facts.NamespaceWindow {
-	polled := w.poll(ctx, m)
-	at := time.Now()
+// look is what a tick sees of one namespace.
+type look struct {
+	listeners []facts.Listener
+	pollErr   error
+	at        time.Time // of the counters
+	counters  facts.Counters
+	gauges    facts.Gauges
+	gaps      []facts.Gap
+	err       error // there are no counters
+}
+
+// look looks at the listeners and reads the counters.
+func (m *watchedNamespace) look(ctx context.Context) look {
+	var l look
+	l.listeners, l.pollErr = m.lookAt(ctx)
+	l.at = time.Now()
 	r, gaps, err := m.src.counters(ctx)
-	if err != nil {
-		u := unreadable(err)
+	l.gaps, l.err = gaps, err
+	if err == nil {
+		l.counters, l.gauges = r.counters, r.gauges
+	}
+	return l
+}
+
+// lookAll looks at some namespaces. One that takes too long is given up.
+func lookAll(ctx context.Context, all []*watchedNamespace) []look {
+	seen := make([]look, len(all))
+	sweepOver(ctx, len(all), lookLimit, func(i int) func() {
+		l := all[i].look(ctx)
+		return func() { seen[i] = l }
+	}, func(i int, err error) { seen[i] = look{at: time.Now(), pollErr: err, err: err} })
+	return seen
+}
+
+// window makes the window of one namespace and begins its next one. A reading that
+// failed leaves its place to the one before: the next window then begins earlier.
+func (w *Watcher) window(m *watchedNamespace, seen look, zero time.Time) facts.NamespaceWindow {
+	polled := w.polled(m, seen.listeners, seen.pollErr)
+	gaps := seen.gaps
+	if seen.err != nil {
+		u := unreadable(seen.err)
 		gaps = append(gaps, facts.Gap{Source: u.Source, Reason: u.Err.Error()})
 	}
 	m.addGaps(w.counted(gaps))
@@ -99,7 +134,7 @@ func (w *Watcher) tickOne(ctx context.Context, m *watchedNamespace, zero time.Ti
 	m.finish()
 
 	n := m.window
-	if !m.start.at.IsZero() && at.Sub(m.start.at) >= windowMin {
+	if !m.start.at.IsZero() && seen.at.Sub(m.start.at) >= windowMin {
 		n.Start = facts.Snapshot{
 			AtSeconds: m.start.at.Sub(zero).Seconds(), Counters: m.start.counters, Gauges: m.start.gauges,
 		}
@@ -107,13 +142,13 @@ func (w *Watcher) tickOne(ctx context.Context, m *watchedNamespace, zero time.Ti
 			n.Start.Census = censusOfListeners(m.start.listeners)
 		}
 	}
-	n.End.AtSeconds = at.Sub(zero).Seconds()
+	n.End.AtSeconds = seen.at.Sub(zero).Seconds()
 	if polled {
-		n.End.Census = censusOfListeners(m.listeners)
+		n.End.Census = censusOfListeners(seen.listeners)
 	}
-	if err == nil {
-		n.End.Counters, n.End.Gauges = r.counters, r.gauges
-		m.start = lastReading{at, r.counters, r.gauges, m.listeners, polled}
+	if seen.err == nil {
+		n.End.Counters, n.End.Gauges = seen.counters, seen.gauges
+		m.start = lastReading{seen.at, seen.counters, seen.gauges, seen.listeners, polled}
 	}
 	m.begin()
 	return n

@@ -141,6 +141,7 @@ func watchAll(ctx context.Context, o options) error {
 	}{
 		{"refresh", func() error { return w.Refresh(ctx) }},
 		{"poll", func() error { w.Poll(ctx); return nil }},
+		{"tick after a refresh", func() (err error) { _, err = w.Tick(ctx); return err }},
 		{"tick", func() (err error) { win, err = w.Tick(ctx); return err }},
 		{"walk and owners", func() error { return w.Walk(ctx, &win) }},
 	}
