@@ -339,6 +339,76 @@ func TestWatcherListenersComeAndGo(t *testing.T) {
 	}
 }
 
+// TestWatcherKnowsQuietNamespaces compares what tells that there are no connections
+// with the kernel's own count.
+func TestWatcherKnowsQuietNamespaces(t *testing.T) {
+	t.Parallel()
+	h := freshNamespace(t)
+	l := stall(t, h, unix.AF_INET, 80, 4)
+	stall(t, h, unix.AF_INET6, 81, 4)
+	w := watch(t, WatchOptions{}, h)
+	quiet := func() bool {
+		t.Helper()
+		win := tick(t, w)
+		tasks, _, err := w.plan(&win)
+		if err != nil {
+			t.Fatal(err)
+		}
+		full := walkOver(t, w, win)
+		if len(full.Namespaces[0].End.Census.Listeners) != 2 || !full.Namespaces[0].End.Census.Complete {
+			t.Errorf("got %+v, want both listeners", full.Namespaces[0].End.Census)
+		}
+		return tasks[0].quiet != nil
+	}
+	if !quiet() || !quiet() {
+		t.Error("a namespace with two listeners and no segment ever is not quiet")
+	}
+	l.connect(t, 1)
+	if quiet() {
+		t.Error("a namespace with a connection is quiet")
+	}
+	if quiet() {
+		t.Error("a namespace in which a connection was seen is quiet")
+	}
+}
+
+// TestLiveSourceRefuses shows that nobody waits behind a call that has not come
+// back, and that what it uses is let go when it does.
+func TestLiveSourceRefuses(t *testing.T) {
+	t.Parallel()
+	w := watch(t, WatchOptions{}, freshNamespace(t))
+	l, ok := w.members[0].src.(*liveSource)
+	if !ok {
+		t.Fatalf("got %T", w.members[0].src)
+	}
+	if !l.polling.enter() || !l.walking.enter() {
+		t.Fatal("a call is under way")
+	}
+	win := tick(t, w)
+	if n := win.Namespaces[0]; !hasGap(n.Gaps, facts.SourceListeners) || n.End.Counters == nil || n.End.Census.ListenersOnly {
+		t.Errorf("got gaps %v and %+v, want counters only", n.Gaps, n.End)
+	}
+	if err := w.Walk(t.Context(), &win); err != nil {
+		t.Fatal(err)
+	}
+	if n := win.Namespaces[0]; !hasGap(n.Gaps, facts.SourceSockets) || n.End.Census.Complete {
+		t.Errorf("got gaps %v and %+v, want no walk", n.Gaps, n.End.Census)
+	}
+	if got := w.Stats().Outstanding; got != 2 {
+		t.Errorf("got %d calls outstanding, want 2", got)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d, ok := l.polled.dump.(*netlinkDumper)
+	if !ok || d.fd < 0 {
+		t.Error("the conversation was ended under a call that uses it")
+	}
+	if l.polling.leave(); ok && d.fd >= 0 {
+		t.Error("the conversation was not ended when the call came back")
+	}
+}
+
 // listenIn opens a listener in a namespace; the caller closes it.
 func listenIn(t *testing.T, h *netns.Handle, port int) (fd int) {
 	t.Helper()

@@ -242,6 +242,46 @@ func TestWatcherSlowSource(t *testing.T) {
 	})
 }
 
+// hangingSource is a namespace that never answers.
+type hangingSource struct {
+	fakeSource
+	hang chan struct{}
+}
+
+func (h *hangingSource) poll(context.Context) ([]facts.Listener, error) {
+	<-h.hang
+	return nil, nil
+}
+
+// TestWatcherHangingSource has a namespace hang in the kernel, whatever the context
+// says: it is given up, and the others are looked at.
+func TestWatcherHangingSource(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		quick := &fakeSource{}
+		w, _ := fakeWatcher(t, WatchOptions{}, &fakeSource{}, quick)
+		hanging := &hangingSource{hang: make(chan struct{})}
+		defer close(hanging.hang)
+		fromHost := w.newSource
+		w.newSource = func(p place) source {
+			if p.namespace.Cookie == 1 {
+				return hanging
+			}
+			return fromHost(p)
+		}
+		refresh(t, w)
+		began := time.Now()
+		win := after(t, w, 10*time.Second)
+		if took := time.Since(began) - 10*time.Second; took != lookLimit {
+			t.Errorf("the tick took %v, want %v", took, lookLimit)
+		}
+		if n := win.Namespaces; n[0].End.Counters != nil || !hasGap(n[0].Gaps, facts.SourceListeners) || !hasGap(n[0].Gaps, facts.SourceNetstat) ||
+			n[1].End.Counters == nil || !n[1].End.Census.ListenersOnly {
+			t.Errorf("got %+v, want the second alone", n)
+		}
+	})
+}
+
 // TestWatcherExpensivePollsAreRare has a round of polls cost 100 ms of processor
 // time: within a share of 0.2 %, that is one in 50 s, ticks or not.
 func TestWatcherExpensivePollsAreRare(t *testing.T) {
@@ -408,48 +448,5 @@ func TestShareLimits(t *testing.T) {
 	mixed := shareLimits([]uint64{10, 10, 10, 1_000_000}, 25_000)
 	if mixed[3].CloseWait < 8_000 {
 		t.Errorf("got %+v for the large one", mixed[3])
-	}
-}
-
-func TestWantedOf(t *testing.T) {
-	t.Parallel()
-	samples := func(n int, moved uint64) (out []facts.Sample) {
-		for i := range n {
-			out = append(out, facts.Sample{Cookie: uint64(100 + i), Inode: uint32(1000 + i), BytesMoved: facts.Some(moved)})
-		}
-		return out
-	}
-	class := func(n int, moved uint64) facts.Class {
-		return facts.Class{Total: uint64(n), Samples: samples(n, moved)}
-	}
-	far := netip.MustParseAddrPort("10.0.0.2:80")
-	tests := []struct {
-		name       string
-		start, end map[facts.ClassName]facts.Class
-		dest       facts.Destination
-		want       int
-	}{
-		{"nothing", nil, nil, facts.Destination{Dest: far}, 0},
-		{"established", nil, map[facts.ClassName]facts.Class{facts.ClassEstablished: class(1000, 1)}, facts.Destination{}, 0},
-		{"few in close wait", nil, map[facts.ClassName]facts.Class{facts.ClassCloseWait: class(wantedCloseWait-1, 1)}, facts.Destination{}, 0},
-		{"close wait", nil, map[facts.ClassName]facts.Class{facts.ClassCloseWait: class(wantedCloseWait, 1)}, facts.Destination{}, wantedCloseWait},
-		{"unread for the first time", nil, map[facts.ClassName]facts.Class{facts.ClassUnread: class(20, 1)}, facts.Destination{}, 0},
-		{"unread again, but moving", map[facts.ClassName]facts.Class{facts.ClassUnread: class(20, 1)}, map[facts.ClassName]facts.Class{facts.ClassUnread: class(20, 2)}, facts.Destination{}, 0},
-		{"unread and still", map[facts.ClassName]facts.Class{facts.ClassUnread: class(10, 1)}, map[facts.ClassName]facts.Class{facts.ClassUnread: class(20, 1)}, facts.Destination{}, 10},
-		{"few ports", nil, nil, facts.Destination{Dest: far, InRange: 100, Inodes: []uint32{1, 2, 3}}, 0},
-		{"many ports", nil, nil, facts.Destination{Dest: far, InRange: 20_000, Inodes: []uint32{1, 2, 3, 4, 5, 6}}, wantedPerGroup},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			n := facts.NamespaceWindow{Namespace: facts.Namespace{Inode: 7}}
-			n.Start.Census.Classes, n.End.Census.Classes = tt.start, tt.end
-			n.End.Census.Listeners = []facts.Listener{{Cookie: 1, Inode: 11}}
-			n.End.Census.Destinations = []facts.Destination{tt.dest}
-			got, only := wantedOf([]facts.NamespaceWindow{n})
-			if len(got) != 1+tt.want || !got[0].listener || only != nil {
-				t.Errorf("got %v, want the listener and %d more", got, tt.want)
-			}
-		})
 	}
 }

@@ -29,8 +29,9 @@ type walkTask struct {
 // What could not be walked over stays as it was, with its gap.
 //
 // The window's namespaces, gaps and processes are replaced, never changed in
-// place: copies of the window made before stay what they were. The error is that
-// nothing was done at all; [ErrBusy] where a walk is under way already.
+// place: copies of the window made before stay what they were. An error wrapping
+// ctx's means that a part was not done; with any other, nothing was: [ErrBusy] where
+// a walk is under way already.
 func (w *Watcher) Walk(ctx context.Context, win *facts.Window) error {
 	if !w.walking.TryLock() {
 		return ErrBusy
