@@ -222,3 +222,29 @@ func TestPublishWhileRead(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkPublish(b *testing.B) {
+	for _, n := range []int{100, 5000} {
+		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
+			s := newServer(b, web.Options{})
+			snap := giant(b, n/10, n, 0)
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Publish(snap)
+			}
+		})
+	}
+}
+
+func BenchmarkScrape(b *testing.B) {
+	for _, n := range []int{100, 5000} {
+		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
+			s := newServer(b, web.Options{})
+			s.Publish(giant(b, n/10, n, 0))
+			b.ReportAllocs()
+			for b.Loop() {
+				get(b, s, "/metrics")
+			}
+		})
+	}
+}

@@ -128,7 +128,10 @@ func (e *emitter) collection(p *published, now time.Time) {
 		e.gauge("last_collect_timestamp_seconds", seconds(p.LastTick))
 	}
 	if !p.LastWalk.IsZero() {
-		e.gauge("census_age_seconds", max(0, now.Sub(p.LastWalk).Seconds()))
+		// Since the walk until the tick by the agent's clock, and from there on by
+		// one that nobody sets.
+		age := now.Sub(p.at) + p.LastTick.Sub(p.LastWalk)
+		e.gauge("census_age_seconds", max(0, age.Seconds()))
 	}
 	errors := make(map[string]uint64)
 	for _, s := range sources() {
