@@ -27,7 +27,9 @@ const waitMost = time.Minute
 // await waits until something holds.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for end := time.Now().Add(waitMost); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for end := time.Now().Add(waitMost); time.Now().Before(end); <-again.C {
 		if holds() {
 			return
 		}

@@ -74,7 +74,7 @@ receivers:
       match: {ids: [a]}
 `)
 	_, err := loadSettings(path)
-	got, ok := err.(settingsError) //nolint:errorlint // this very type is what is tested
+	got, ok := err.(settingsError)
 	if !ok {
 		t.Fatalf("got %v, want all problems", err)
 	}

@@ -65,7 +65,7 @@ func watch(t *testing.T, h *heard, change func(*Options)) *watched {
 
 // pass lets time go by.
 func pass(d time.Duration) {
-	time.Sleep(d)
+	<-time.After(d)
 	synctest.Wait()
 }
 

@@ -132,7 +132,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(20+rng.IntN(250)) * time.Millisecond) // the moment at which it dies is what is tested
+		<-time.After(time.Duration(20+rng.IntN(250)) * time.Millisecond) // the moment at which it dies is what is tested
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}

@@ -78,7 +78,7 @@ func (p *pace) ticked(cpu time.Duration) (changed string) {
 		return fmt.Sprintf("a tick costs %.1f ms of processor time: the next ones come every %v instead of %v, to stay within %.2g %% of one core",
 			p.tick.value*1e3, fit, was, p.budget*100)
 	}
-	return fmt.Sprintf("a tick costs %.1f ms of processor time: the next ones come every %v again instead of %v", p.tick.value*1e3, fit, was)
+	return fmt.Sprintf("a tick costs %.1f ms of processor time: the next ones come every %v instead of %v", p.tick.value*1e3, fit, was)
 }
 
 // fit is the interval at which ticks cost what they may.

@@ -53,10 +53,10 @@ func (a *Agent) adapt() {
 	case said == "":
 	case a.pace.interval == a.pace.wanted:
 		a.snapshot.Pace.Widened = ""
-		a.log.Info(said)
+		a.log.Info("looking as often as wanted again", "because", said)
 	default:
 		a.snapshot.Pace.Widened = said
-		a.log.Warn(said)
+		a.log.Warn("looking more rarely, to stay within the budget", "because", said)
 	}
 }
 
@@ -171,7 +171,7 @@ func (a *Agent) logIncidents(changed []incident.Incident) {
 		case c.State == incident.Ended:
 			a.log.Info("ended", "id", c.Key.ID, "subject", c.Subject, "netns", c.Netns, "lasted", c.EndedAt.Sub(c.Since).Round(time.Second), "incident", c.UID)
 		case c.State == incident.Open && c.Opened.Equal(c.LastSeen):
-			a.log.Warn(c.Finding.Summary, "id", c.Key.ID, "severity", string(c.Severity), "netns", c.Netns, "incident", c.UID)
+			a.log.Warn("found", "summary", c.Finding.Summary, "id", c.Key.ID, "severity", string(c.Severity), "netns", c.Netns, "incident", c.UID)
 		}
 	}
 }
