@@ -21,13 +21,13 @@ type sweep struct {
 // run does what is to be done from an index on. What do returns is called unless
 // the sweep has been abandoned meanwhile, so that what comes too late changes
 // nothing.
-func (s *sweep) run(from, n int, do func(i int) (commit func())) {
+func (s *sweep) run(ctx context.Context, from, n int, do func(ctx context.Context, i int) (commit func())) {
 	defer close(s.done)
 	for i := from; i < n; i++ {
 		if !s.begin(i) {
 			return
 		}
-		commit := do(i)
+		commit := do(ctx, i)
 		if !s.finish(commit) {
 			return
 		}
@@ -64,13 +64,17 @@ func (s *sweep) stalled(limit time.Duration, atOnce bool) (at int, stalled bool,
 }
 
 // sweepOver does something for 0 to n−1. What takes longer than the limit is given
-// up, told by failed, and left to end by itself; the sweep goes on behind it. When
-// ctx ends, the rest fails.
-func sweepOver(ctx context.Context, n int, limit time.Duration, do func(i int) (commit func()), failed func(i int, err error)) {
+// up, told by failed, and left to end by itself, with its context at an end; the
+// sweep goes on behind it. When ctx ends, the rest fails.
+func sweepOver(ctx context.Context, n int, limit time.Duration,
+	do func(ctx context.Context, i int) (commit func()), failed func(i int, err error),
+) {
 	for from := 0; from < n; {
 		s := &sweep{at: from, since: time.Now(), done: make(chan struct{})}
-		go s.run(from, n, do)
+		wanted, abandon := context.WithCancel(ctx)
+		go s.run(wanted, from, n, do)
 		at, err := s.wait(ctx, limit)
+		abandon()
 		switch {
 		case err == nil:
 			return

@@ -37,7 +37,7 @@ func TestSweep(t *testing.T) {
 				defer cancel()
 				var done, failed []int
 				began := time.Now()
-				sweepOver(ctx, len(tt.takes), time.Second, func(i int) func() {
+				sweepOver(ctx, len(tt.takes), time.Second, func(_ context.Context, i int) func() {
 					sleepUntil(t.Context(), time.Now().Add(tt.takes[i]*time.Millisecond))
 					return func() { done = append(done, i) }
 				}, func(i int, err error) {

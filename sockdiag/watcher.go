@@ -264,7 +264,7 @@ func (w *Watcher) Poll(ctx context.Context) (wait time.Duration) {
 	}
 	done := w.measure(func(s *WatchStats) *PartCost { return &s.Poll })
 	open := w.open()
-	sweepOver(ctx, len(open), lookLimit, func(i int) func() {
+	sweepOver(ctx, len(open), lookLimit, func(ctx context.Context, i int) func() {
 		found, err := open[i].lookAt(ctx)
 		return func() { w.polled(open[i], found, err) }
 	}, func(i int, err error) { w.polled(open[i], nil, err) })

@@ -148,7 +148,7 @@ func (w *Watcher) ready(ctx context.Context, m *watchedNamespace) {
 		return
 	}
 	got := look{pollErr: errTimeout, err: errTimeout}
-	sweepOver(ctx, 1, lookLimit, func(int) func() {
+	sweepOver(ctx, 1, lookLimit, func(ctx context.Context, _ int) func() {
 		seen := m.look(ctx)
 		return func() { got = seen }
 	}, func(_ int, err error) { got = look{pollErr: err, err: err} })

@@ -102,6 +102,10 @@ func (m *watchedNamespace) look(ctx context.Context) look {
 	var l look
 	l.listeners, l.pollErr = m.lookAt(ctx)
 	l.at = time.Now()
+	if ctx.Err() != nil { // nobody waits any more
+		l.err = context.Cause(ctx)
+		return l
+	}
 	r, gaps, err := m.src.counters(ctx)
 	l.gaps, l.err = gaps, err
 	if err == nil {
@@ -113,7 +117,7 @@ func (m *watchedNamespace) look(ctx context.Context) look {
 // lookAll looks at some namespaces. One that takes too long is given up.
 func lookAll(ctx context.Context, all []*watchedNamespace) []look {
 	seen := make([]look, len(all))
-	sweepOver(ctx, len(all), lookLimit, func(i int) func() {
+	sweepOver(ctx, len(all), lookLimit, func(ctx context.Context, i int) func() {
 		l := all[i].look(ctx)
 		return func() { seen[i] = l }
 	}, func(i int, err error) { seen[i] = look{at: time.Now(), pollErr: err, err: err} })
