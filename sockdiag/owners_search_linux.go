@@ -34,7 +34,9 @@ const (
 )
 
 // search looks for the owners of sockets, first among the low descriptors and in
-// processes that are new, then among all. It reports whether it came to its end.
+// processes that are new, then among all. A listener that is not among the low ones
+// is looked for in its own namespace only: some belong to the kernel, and the whole
+// host would be searched for them. It reports whether it came to its end.
 func (o *owners) search(ctx context.Context, unknown []*ownedSocket) (complete bool, err error) {
 	if err := o.searchLow(ctx, unknown); err != nil {
 		return false, err
@@ -50,26 +52,26 @@ func (o *owners) search(ctx context.Context, unknown []*ownedSocket) (complete b
 	}
 	defer unix.Close(w.root)
 	complete = true
-	listeners := listenersAmong(left)
+	listeners, near := listenersAmong(left), spacesOf(left)
 	for _, pid := range o.inOrder(left) {
-		if complete = ctx.Err() == nil; !complete {
-			break
+		if listeners != nil && !near[o.seen[pid].netns] {
+			for inode := range listeners {
+				delete(w.wanted, inode)
+			}
+			listeners = nil
 		}
-		if !o.isNear(pid, left) {
-			listeners = nil // one owner of each is enough from here on
+		if complete = ctx.Err() == nil; !complete || len(w.wanted) == 0 {
+			break
 		}
 		w.holders = w.holders[:0]
 		o.look(ctx, &w, pid)
 		o.keep(ctx, w.holders)
 		for _, h := range w.holders {
 			for _, inode := range h.inodes {
-				if !listeners[inode] {
+				if !listeners[inode] { // of a listener all owners are wanted
 					delete(w.wanted, inode)
 				}
 			}
-		}
-		if len(w.wanted) == 0 {
-			break
 		}
 	}
 	o.fullFrom = time.Now().Add(time.Duration(float64(time.Since(began)) / o.share))
@@ -99,7 +101,8 @@ func (o *owners) searchLow(ctx context.Context, unknown []*ownedSocket) error {
 	}
 	began := time.Now()
 	order := o.inOrder(unknown)
-	near := slices.IndexFunc(order, func(pid int) bool { return !o.isNear(pid, unknown) })
+	spaces := spacesOf(unknown)
+	near := slices.IndexFunc(order, func(pid int) bool { return !spaces[o.seen[pid].netns] })
 	if near < 0 {
 		near = len(order)
 	}
@@ -253,11 +256,6 @@ func spacesOf(sockets []*ownedSocket) map[uint64]bool {
 		out[s.namespace] = true
 	}
 	return out
-}
-
-// isNear reports whether a process lives in the namespace of one of the sockets.
-func (o *owners) isNear(pid int, sockets []*ownedSocket) bool {
-	return spacesOf(sockets)[o.seen[pid].netns]
 }
 
 // keep notes who was found to hold what.

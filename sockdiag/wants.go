@@ -38,6 +38,9 @@ func listenersOf(all []facts.NamespaceWindow) []want {
 			high[w.Cookie] = w.HighWater
 		}
 		for _, l := range n.End.Census.Listeners {
+			if l.Inode == 0 {
+				continue // the kernel's own
+			}
 			out = append(out, want{
 				namespace: n.Namespace.Inode, cookie: l.Cookie, inode: l.Inode, listener: true,
 				hot: max(l.Queue, high[l.Cookie]) > l.Limit/2 && max(l.Queue, high[l.Cookie]) > 0,
