@@ -9,6 +9,7 @@ import (
 	"github.com/tcpdoctor/tcpdoctor/internal/incident"
 	"github.com/tcpdoctor/tcpdoctor/internal/steady"
 	"github.com/tcpdoctor/tcpdoctor/internal/trend"
+	"github.com/tcpdoctor/tcpdoctor/internal/web"
 	"github.com/tcpdoctor/tcpdoctor/model"
 	"github.com/tcpdoctor/tcpdoctor/rules"
 )
@@ -125,6 +126,7 @@ type news struct {
 	incidents []incident.Incident // that changed
 	alerts    []incident.Alert
 	readings  []facts.Reading
+	drawn     []web.Point // what the page draws
 }
 
 // observe adds a verdict to what is known.

@@ -10,6 +10,7 @@ import (
 	"github.com/tcpdoctor/tcpdoctor/internal/history"
 	"github.com/tcpdoctor/tcpdoctor/internal/incident"
 	"github.com/tcpdoctor/tcpdoctor/internal/report"
+	"github.com/tcpdoctor/tcpdoctor/internal/web"
 )
 
 // tick looks once, judges, remembers, and has people told.
@@ -101,6 +102,7 @@ func (a *Agent) remember(v verdict) {
 	if err != nil {
 		a.log.Error("the trends cannot be kept", "error", err)
 	}
+	n.drawn = web.Points(v.view)
 	a.record(*v.view.Window, n.incidents)
 	a.logIncidents(n.incidents)
 	a.commit(at.Wall, n)
@@ -112,11 +114,18 @@ func (a *Agent) remember(v verdict) {
 	}
 }
 
+// readingsKept bounds the series in the history beside those that the page draws:
+// more than the store keeps would displace one another.
+const readingsKept = 400
+
 // commit has the store keep what is new, in one piece.
 func (a *Agent) commit(at time.Time, n news) {
-	t := history.Tick{At: at, Incidents: n.incidents, Alerts: n.alerts, Points: make([]history.Point, len(n.readings))}
-	for i := range n.readings {
-		t.Points[i] = history.Point{Series: n.readings[i].Name(), Value: n.readings[i].Value}
+	t := history.Tick{At: at, Incidents: n.incidents, Alerts: n.alerts}
+	for _, p := range n.drawn {
+		t.Points = append(t.Points, history.Point(p))
+	}
+	for i := range n.readings[:min(len(n.readings), readingsKept)] {
+		t.Points = append(t.Points, history.Point{Series: n.readings[i].Name(), Value: n.readings[i].Value})
 	}
 	var err error
 	if t.State, err = a.judge.keep(); err != nil {
