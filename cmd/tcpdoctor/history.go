@@ -94,10 +94,12 @@ func (o *historyOptions) configure(cmd *cobra.Command) error {
 
 // historyDocument is what is written for programs.
 type historyDocument struct {
-	Schema    string         `json:"schema"`
-	StateDir  string         `json:"state_dir"`
-	Since     time.Time      `json:"since,omitzero"`
-	Until     time.Time      `json:"until,omitzero"`
+	Schema   string    `json:"schema"`
+	StateDir string    `json:"state_dir"`
+	Since    time.Time `json:"since,omitzero"`
+	Until    time.Time `json:"until,omitzero"`
+	// LastTick is when the agent looked last, to a minute.
+	LastTick  time.Time      `json:"last_tick,omitzero"`
 	Incidents []pastIncident `json:"incidents"`
 	// Unreadable counts incidents that are damaged on the disk.
 	Unreadable int `json:"unreadable,omitempty"`
@@ -178,6 +180,10 @@ func runHistory(o historyOptions) error {
 	if err != nil {
 		return err
 	}
+	if d.LastTick, err = r.LastTick(); err != nil {
+		return err
+	}
+	d.LastTick = d.LastTick.UTC()
 	d.Unreadable = unreadable
 	for _, in := range all {
 		d.Incidents = append(d.Incidents, pastOf(in))

@@ -97,6 +97,11 @@ func (o *historyOptions) listText(d historyDocument) string {
 	}
 	verdict, paint := o.verdict(open, critical, len(d.Incidents)-open)
 	l.sides(verdict, spanWords(d.Since, d.Until, o.now), func(s string) string { return paint(l.ink, s) })
+	if !d.LastTick.IsZero() && o.now.Sub(d.LastTick) > unseenLong {
+		for _, line := range folded("no agent has looked since "+stamp(d.LastTick), l.width) {
+			fmt.Fprintln(&l.b, l.ink.warn(line))
+		}
+	}
 	for _, state := range []bool{true, false} {
 		for i := range d.Incidents {
 			if in := &d.Incidents[i].Incident; (in.State == incident.Open) == state {

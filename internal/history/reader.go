@@ -103,3 +103,17 @@ func (r *Reader) SeriesNames() (all []string, err error) {
 	})
 	return all, err
 }
+
+// LastTick is when the agent looked last, as far as that was written: it may lag
+// behind by as long as ticks are held. It is zero where it never did.
+func (r *Reader) LastTick() (at time.Time, err error) {
+	err = r.view(func(v view) error {
+		c, ok, err := readClock(v)
+		at = time.Time{}
+		if ok {
+			at = time.Unix(0, c.last)
+		}
+		return err
+	})
+	return at, err
+}
