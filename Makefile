@@ -26,7 +26,7 @@ build: ## build bin/tcpdoctor
 # Cheap checks first; the Go tests last, so that their lines end the output.
 .PHONY: test
 test: ## install what the tests need, then run every check and every test
-	@for step in needs format vet generated cross lint vulnerable "fuzz FUZZTIME=5s" unit; do \
+	@for step in needs format vet generated cross lint vulnerable "fuzz FUZZTIME=5s" ansible unit; do \
 		echo "== $$step (after $$SECONDS s)"; \
 		$(MAKE) $$step; \
 	done
@@ -85,9 +85,23 @@ unit: ## run the Go tests
 	$(GO) build -race ./...
 	$(GO) run ./internal/gotest -race -shuffle=on -p=1 -timeout=20m ./...
 
+.PHONY: ansible
+ansible: build ## check the Ansible collection, and run its playbooks over hosts that are namespaces
+	ansible/tests/sanity.sh
+	/usr/bin/python3 -m pytest -p no:cacheprovider -q ansible/tests/unit
+	TCPDOCTOR_BINARY=$(CURDIR)/$(BIN)/tcpdoctor ansible/tests/integration/run
+
 .PHONY: bench
 bench: ## compare the census with other ways to list SOCKETS sockets, in one run
 	$(GO) run ./sockdiag/bench -sockets $(SOCKETS)
+
+.PHONY: bench-agent
+bench-agent: ## run the agent beside node_exporter for ten minutes, over 1,000,000 sockets in 20 namespaces
+	$(GO) run ./sockdiag/bench -agent -sockets 1000000 -namespaces 20 -for 10m -deadline 30m
+
+.PHONY: bench-owners
+bench-owners: ## compare ways to find the owners of 10,000 among 1,000,000 descriptors
+	$(GO) run ./sockdiag/bench -attribution
 
 .PHONY: clean
 clean: ## remove what the other targets made
@@ -95,7 +109,7 @@ clean: ## remove what the other targets made
 
 .PHONY: help
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | column -t -s "$$(printf '\t')"
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | column -t -s "$$(printf '\t')"
 
 # install builds a command at the version that the target's name ends in.
 define install
