@@ -34,13 +34,13 @@ Subsystem sftp internal-sftp
 
 def run(*argv, check=True, **kwargs):
     """Run a program and return what it wrote."""
-    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=60, check=False, **kwargs)
+    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=120, check=False, **kwargs)
     if check and done.returncode != 0:
         raise AssertionError("%s: exit code %d\n%s%s" % (argv, done.returncode, done.stdout, done.stderr))
     return done
 
 
-def until(what, condition, seconds=15.0):
+def until(what, condition, seconds=60.0):
     """Poll a condition until it is true, and return what it returned."""
     deadline = time.monotonic() + seconds
     while True:
@@ -93,7 +93,7 @@ class Host:
 
     def wait(self):
         """Wait until the host lets one in."""
-        until("sshd of " + self.name, lambda: self.outer.poll() is not None or self.answers(), 30)
+        until("sshd of " + self.name, lambda: self.outer.poll() is not None or self.answers())
         assert self.outer.poll() is None, self.output()
         self.first = self.sysctls()
 

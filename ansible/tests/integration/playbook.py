@@ -115,7 +115,7 @@ class Started:
         self.process = subprocess.Popen(argv, env=env, cwd=str(folder), stdin=subprocess.DEVNULL, stdout=self.file,
                                         stderr=subprocess.STDOUT, start_new_session=True)
 
-    def finish(self, seconds=180):
+    def finish(self, seconds=300):
         """Wait for the end."""
         self.process.wait(seconds)
         self.file.seek(0)

@@ -44,8 +44,10 @@ def main_pid(host):
 
 @pytest.fixture(scope="module")
 def debian(fleet):
-    """A Debian host that systemd runs, without tcpdoctor."""
+    """A Debian host that systemd runs, without tcpdoctor, but with a journal from before."""
     host, = fleet.add("debian", init="systemd")
+    host.run("tcpdoctor", "profile", "apply", "web-server", "--yes", "--window=0")
+    host.run("tcpdoctor", "change", "rollback", "latest")
     host.path("/usr/local/bin/tcpdoctor").unlink()
     return host
 
