@@ -78,7 +78,8 @@ def test_check_apply_again_rollback(ansible, fleet, hosts):
 def test_confirm_within(ansible, fleet, hosts):
     """An unconfirmed change goes again; a confirmed one stays."""
     inventory = fleet.inventory(hosts[:2], web1={"within": "5m"}, web2={"within": "3s"})
-    ran = ansible.play(tasks(profile(confirm_within="{{ within }}"), dict(change(id="latest", state="confirmed"), when="inventory_hostname == 'web1'")), inventory).fine()
+    confirm = dict(change(id="latest", state="confirmed"), when="inventory_hostname == 'web1'")
+    ran = ansible.play(tasks(profile(confirm_within="{{ within }}"), confirm), inventory).fine()
     assert ran.one("web2", "Profile")["phase"] == "pending"
     assert ran.one("web1", "Change")["changed"] and ran.one("web1", "Change")["phase"] == "applied"
     until("web2 puts itself back", lambda: hosts[1].sysctl(KEEPALIVE) == "7200")
