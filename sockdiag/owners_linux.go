@@ -37,6 +37,14 @@ type owners struct {
 	gaps      []facts.Gap // of the last search for all
 }
 
+// hurry has the next search done at once, unless one is under way.
+func (o *owners) hurry() {
+	if o.searching.TryLock() {
+		o.lowFrom, o.fullFrom = time.Time{}, time.Time{}
+		o.searching.Unlock()
+	}
+}
+
 // socketKey identifies a socket; its inode number alone is given out again.
 type socketKey struct {
 	namespace, cookie uint64

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
@@ -91,6 +92,7 @@ type Watcher struct {
 
 	refreshing sync.Mutex // one Refresh at a time
 	walking    sync.Mutex // one Walk at a time
+	hurry      atomic.Bool
 
 	state    sync.Mutex // guards what follows; held while polling and ticking
 	members  []*watchedNamespace
@@ -128,6 +130,10 @@ type hostFacts struct {
 	gaps       []facts.Gap
 }
 
+// HurryOwners has the next Walk look for owners whatever that costs: somebody wants
+// to know who it is.
+func (w *Watcher) HurryOwners() { w.hurry.Store(true) }
+
 // ownerFinder names the processes that hold sockets.
 type ownerFinder interface {
 	// ofListeners names those of the listeners, at next to no cost.
@@ -136,6 +142,8 @@ type ownerFinder interface {
 	// has to. With each namespace that has nothing but TIME_WAIT towards some
 	// destination comes its only member.
 	ofAll(ctx context.Context, wants []want, only []int) ([]facts.Process, []facts.Gap)
+	// hurry has the next search done at once.
+	hurry()
 }
 
 // watchedNamespace is one namespace that is watched.
@@ -159,9 +167,9 @@ type lastReading struct {
 
 // lastWalk is what the next walk is compared with.
 type lastWalk struct {
-	at       time.Time // when it ended
-	census   facts.Census
-	segments uint64 // Tcp.InSegs at the tick before
+	at      time.Time // when it ended
+	census  facts.Census
+	traffic traffic // at the tick before
 }
 
 // WatchStats is what a watcher did so far and what that cost.

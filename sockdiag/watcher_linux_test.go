@@ -358,7 +358,7 @@ func TestWatcherKnowsQuietNamespaces(t *testing.T) {
 		if len(full.Namespaces[0].End.Census.Listeners) != 2 || !full.Namespaces[0].End.Census.Complete {
 			t.Errorf("got %+v, want both listeners", full.Namespaces[0].End.Census)
 		}
-		return tasks[0].quiet != nil
+		return tasks[0].known != nil
 	}
 	if !quiet() || !quiet() {
 		t.Error("a namespace with two listeners and no segment ever is not quiet")

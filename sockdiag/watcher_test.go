@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io/fs"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +32,8 @@ func (f *fakeOwners) ofListeners(_ context.Context, wants []want) ([]facts.Proce
 	f.wants = wants
 	return nil, nil
 }
+
+func (f *fakeOwners) hurry() {}
 
 func (f *fakeOwners) ofAll(_ context.Context, wants []want, _ []int) ([]facts.Process, []facts.Gap) {
 	f.wants = wants
@@ -377,52 +378,6 @@ func TestWatcherWalksBeside(t *testing.T) {
 		}
 		if !win.Namespaces[0].End.Census.Complete || next.Namespaces[0].End.Census.Complete {
 			t.Error("the walk went into the wrong window")
-		}
-	})
-}
-
-// TestWatcherQuietNamespace leaves out the walk over a namespace that cannot have
-// anything but listeners, and makes it again as soon as it can.
-func TestWatcherQuietNamespace(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		src := &fakeSource{}
-		set := func(inuse, waiting int64, segments uint64) {
-			src.more.gauges = facts.Gauges{"sockstat.TCP.inuse": inuse, "sockstat.TCP.tw": waiting}
-			src.more.counters = facts.Counters{segmentsIn: segments}
-		}
-		w, _ := fakeWatcher(t, WatchOptions{}, src)
-		set(1, 0, 0)
-		refresh(t, w)
-		connection := facts.Socket{
-			Cookie: 2, State: facts.SynRecv, Family: facts.IPv4,
-			Local: netip.MustParseAddrPort("10.0.0.1:80"), Remote: netip.MustParseAddrPort("10.0.0.2:40000"),
-		}
-		for _, step := range []struct {
-			name           string
-			inuse, waiting int64
-			segments       uint64
-			all            []facts.Socket
-			walks          int
-		}{
-			{"nothing ever came", 1, 0, 0, nil, 0},
-			{"a segment came", 1, 0, 1, []facts.Socket{connection}, 1},
-			{"a request socket was seen", 1, 0, 1, nil, 1},
-			{"none since", 1, 0, 1, nil, 0},
-			{"one more in use", 2, 0, 1, nil, 1},
-			{"no more", 1, 0, 1, nil, 0},
-			{"one in TIME_WAIT", 1, 1, 1, nil, 1},
-		} {
-			set(step.inuse, step.waiting, step.segments)
-			src.all, src.walks = step.all, 0
-			win := after(t, w, 10*time.Second)
-			if err := w.Walk(t.Context(), &win); err != nil {
-				t.Fatal(err)
-			}
-			c := win.Namespaces[0].End.Census
-			if src.walks != step.walks || !c.Complete || c.ListenersOnly || len(c.Listeners) != 1 || hasGap(win.Namespaces[0].Gaps, facts.SourceSockets) {
-				t.Errorf("%s: got %d walks, want %d, and %+v", step.name, src.walks, step.walks, c)
-			}
 		}
 	})
 }

@@ -17,10 +17,10 @@ type walkTask struct {
 	at      int // index in the window
 	options facts.ReduceOptions
 	before  lastWalk
-	// segments is Tcp.InSegs at the tick; quiet is the census where there is no
-	// need to walk.
-	segments uint64
-	quiet    *facts.Census
+	// traffic is that of the tick; known is the census where there is no need to
+	// walk.
+	traffic traffic
+	known   *facts.Census
 }
 
 // Walk completes the window of the last tick with a walk over all sockets of all
@@ -53,6 +53,9 @@ func (w *Watcher) Walk(ctx context.Context, win *facts.Window) error {
 	cost := done()
 	owned := w.measure(func(s *WatchStats) *PartCost { return &s.Owners })
 	wants, only := wantedOf(win.Namespaces)
+	if w.hurry.Swap(false) {
+		w.owners.hurry()
+	}
 	processes, gaps := w.owners.ofAll(ctx, wants, only)
 	win.Processes = processes
 	w.failed(gaps...)
@@ -90,9 +93,13 @@ func (w *Watcher) plan(win *facts.Window) ([]walkTask, time.Time, error) {
 		if m.failed != nil || at < 0 {
 			continue
 		}
-		t := walkTask{member: m, at: at, options: m.options, before: m.last, segments: m.start.counters[segmentsIn]}
-		if m.quiet(zero) {
-			t.quiet = m.quietCensus()
+		t := walkTask{member: m, at: at, options: m.options, before: m.last, traffic: m.start.traffic()}
+		switch {
+		case m.start.at.Before(zero), !m.start.polled: // nothing is known of now
+		case m.quiet():
+			t.known = m.quietCensus()
+		case m.still():
+			t.known = m.stillCensus()
 		}
 		t.options.Listening = facts.PortSet{}
 		for i := range m.listeners {
@@ -131,49 +138,15 @@ func (w *Watcher) walkOne(ctx context.Context, t *walkTask, n *facts.NamespaceWi
 	}
 	w.state.Lock()
 	defer w.state.Unlock()
-	t.member.last = lastWalk{at: ended, census: kept(census), segments: t.segments}
+	t.member.last = lastWalk{at: ended, census: kept(census), traffic: t.traffic}
 	w.sumUp()
 }
 
 func (t *walkTask) census(ctx context.Context) (facts.Census, error) {
-	if t.quiet != nil {
-		return *t.quiet, nil
+	if t.known != nil {
+		return *t.known, nil
 	}
 	return t.member.src.census(ctx, t.options)
-}
-
-// segmentsIn counts the segments that reached a namespace, whatever became of them.
-const segmentsIn = "Tcp.InSegs"
-
-// quiet reports whether a namespace has no socket but listeners beyond doubt. The
-// kernel has one table for the connections of all namespaces and goes through all
-// of it at every walk, so that on a host with many connections a walk over an empty
-// namespace costs as much as one over a busy one.
-//
-// The kernel counts the sockets in use, request sockets excepted. For one of these
-// a segment must have come since the walk before, or since the namespace was made.
-func (m *watchedNamespace) quiet(zero time.Time) bool {
-	four, known4 := m.start.gauges["sockstat.TCP.inuse"]
-	waiting, knownTW := m.start.gauges["sockstat.TCP.tw"]
-	segments, knownSegments := m.start.counters[segmentsIn]
-	switch {
-	case m.start.at.Before(zero), !m.start.polled, !known4, !knownTW, !knownSegments:
-		return false
-	case four+m.start.gauges["sockstat.TCP6.inuse"] != int64(len(m.start.listeners)), waiting != 0:
-		return false
-	case m.last.at.IsZero():
-		return segments == 0
-	}
-	c := &m.last.census
-	return segments == m.last.segments && len(c.Locals)+len(c.Destinations)+len(c.Classes) == 0
-}
-
-// quietCensus is the census of a quiet namespace. Of bound sockets it knows what
-// the walk before saw.
-func (m *watchedNamespace) quietCensus() *facts.Census {
-	c := censusOfListeners(m.start.listeners)
-	c.ListenersOnly, c.Complete, c.Bound = false, true, m.last.census.Bound
-	return &c
 }
 
 // kept is what of a census is worth keeping until the next walk: the plain sample

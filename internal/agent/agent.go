@@ -23,6 +23,9 @@ type Source interface {
 	Tick(ctx context.Context) (facts.Window, error)
 	// Walk completes the window of this tick with a walk over all sockets.
 	Walk(ctx context.Context, w *facts.Window) error
+	// HurryOwners has the next walk find out who holds sockets whatever that
+	// costs.
+	HurryOwners()
 }
 
 // Store is where the agent remembers: a disk, or memory where there is none.
@@ -81,6 +84,7 @@ type Agent struct {
 	snapshot web.Snapshot
 	cpu      time.Duration // used by this process when it was last asked
 	walked   bool          // whether the newest window holds a walk
+	hurried  time.Time     // when owners were last wanted whatever it costs
 	gaps     map[facts.Source]bool
 }
 

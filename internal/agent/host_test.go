@@ -47,6 +47,9 @@ func (p *pretended) Refresh(context.Context) error {
 // Poll looks at the listener.
 func (p *pretended) Poll(context.Context) { p.set(func(p *pretended) { p.polls++ }) }
 
+// HurryOwners does nothing: the owner is known.
+func (p *pretended) HurryOwners() {}
+
 // Tick returns counters and the listener.
 func (p *pretended) Tick(context.Context) (facts.Window, error) {
 	p.mu.Lock()

@@ -3,6 +3,7 @@ package agent
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tcpdoctor/tcpdoctor/facts"
@@ -98,6 +99,13 @@ func (j *judge) ask(w facts.Window) verdict {
 		},
 	})
 	return v
+}
+
+// anonymous reports whether something was found whose process is not known.
+func (v *verdict) anonymous() bool {
+	return slices.ContainsFunc(v.result.Findings, func(f rules.Finding) bool {
+		return f.Subject.PID == 0 && (f.Subject.Kind == rules.SubjectProcess || f.Subject.Kind == rules.SubjectListener)
+	})
 }
 
 // calls says why a window of listeners and counters alone wants a walk; "" where

@@ -12,6 +12,7 @@ const (
 	tickShare    = 0.5 // of the budget, that ticks may cost before they come more rarely
 	walkShare    = 0.4 // of the budget, that walks cost when nothing calls for one
 	plannedShare = 0.8 // of the budget, beyond which only what is called for is done
+	listShare    = 0.1 // of the budget, that looking for new namespaces may cost
 	// budgetWindow is the time over which the budget holds.
 	budgetWindow = 10 * time.Minute
 	// tickLongest is the longest that a tick is stretched to.
@@ -31,7 +32,9 @@ type pace struct {
 
 	interval   time.Duration // between ticks, as it is now
 	tick, walk average       // processor seconds
-	walks      []spending    // of the last budgetWindow, oldest first
+	list       average       // the same of looking which namespaces there are
+	lastList   time.Time
+	walks      []spending // of the last budgetWindow, oldest first
 }
 
 // spending is a walk and its processor time.
@@ -92,6 +95,19 @@ func (p *pace) walked(now time.Time, cpu time.Duration) {
 	p.walk.add(cpu.Seconds())
 	p.walks = slices.DeleteFunc(p.walks, func(s spending) bool { return now.Sub(s.at) >= budgetWindow })
 	p.walks = append(p.walks, spending{now, cpu.Seconds()})
+}
+
+// mayList says whether to look which namespaces there are: at every tick, unless
+// that is dear.
+func (p *pace) mayList(now time.Time) bool {
+	every := time.Duration(p.list.value / (listShare * p.budget) * float64(time.Second))
+	return p.lastList.IsZero() || now.Sub(p.lastList)+p.interval/2 >= min(every, tickLongest)
+}
+
+// listed notes what looking for namespaces cost.
+func (p *pace) listed(now time.Time, cpu time.Duration) {
+	p.list.add(cpu.Seconds())
+	p.lastList = now
 }
 
 // load is what the walks of the last budgetWindow cost, and what ticks cost in

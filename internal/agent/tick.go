@@ -17,9 +17,7 @@ import (
 func (a *Agent) tick(ctx context.Context) {
 	began := time.Now()
 	s := &a.snapshot
-	if err := a.o.Source.Refresh(ctx); err != nil && ctx.Err() == nil {
-		a.log.Warn("which namespaces there are cannot be told", "error", err)
-	}
+	a.list(ctx)
 	w, err := a.o.Source.Tick(ctx)
 	if ctx.Err() != nil {
 		return
@@ -61,6 +59,18 @@ func (a *Agent) adapt() {
 	}
 }
 
+// list looks which namespaces there are, as often as that is worth it.
+func (a *Agent) list(ctx context.Context) {
+	if !a.pace.mayList(time.Now()) {
+		return
+	}
+	before := processorTime()
+	if err := a.o.Source.Refresh(ctx); err != nil && ctx.Err() == nil {
+		a.log.Warn("which namespaces there are cannot be told", "error", err)
+	}
+	a.pace.listed(time.Now(), processorTime()-before)
+}
+
 // walk completes the window with a walk where one is due or called for and can
 // be paid; otherwise the light verdict stands.
 func (a *Agent) walk(ctx context.Context, w facts.Window, light verdict) (verdict, bool) {
@@ -84,7 +94,12 @@ func (a *Agent) walk(ctx context.Context, w facts.Window, light verdict) (verdic
 		why = "it was due"
 	}
 	a.log.Debug("walked over all sockets", "because", why, "sockets", w.Cost.Sockets, "cpu", cost)
-	return a.judge.ask(w), true
+	v := a.judge.ask(w)
+	if v.anonymous() && time.Since(a.hurried) >= budgetWindow {
+		a.hurried = time.Now()
+		a.o.Source.HurryOwners() // the next walk comes while the finding is pending
+	}
+	return v, true
 }
 
 // spent is the processor time used since it was last asked, without walks.
