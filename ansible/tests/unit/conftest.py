@@ -19,6 +19,8 @@ COLLECTION = os.path.dirname(os.path.dirname(HERE))
 PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
 PATIENCE_SECONDS = 30
 
+GOOD_VERSION = json.dumps(dict(schema="tcpdoctor.version/v1", version="v1.2.3", interface=1))
+
 
 class Host(object):
     """A host: user, network, mount and process namespaces, and folders for files and state."""
@@ -131,6 +133,11 @@ def wait_until(condition, what):
         time.sleep(0.05)
 
 
+def answering(script):
+    """A program that is new enough, and does something else on other commands."""
+    return "if [ \"$1\" = version ]; then echo '%s'; exit 0; fi\n%s" % (GOOD_VERSION, script)
+
+
 @pytest.fixture(scope="session")
 def collections(tmp_path_factory):
     """A folder in which Python finds the collection."""
@@ -160,6 +167,22 @@ def host(tmp_path, binary, collections):
     yield made
     made.close()
     shutil.rmtree(made.folder)
+
+
+@pytest.fixture
+def fake(host):
+    """Makes a program of a shell script."""
+
+    def make(script, name="tcpdoctor", mode=0o755):
+        path = os.path.join(host.folder, "bin", name)
+        if not os.path.isdir(os.path.dirname(path)):
+            os.mkdir(os.path.dirname(path))
+        with open(path, "w") as f:
+            f.write("#!/bin/sh\n" + script)
+        os.chmod(path, mode)
+        return path
+
+    return make
 
 
 def pytest_collection_modifyitems(items):

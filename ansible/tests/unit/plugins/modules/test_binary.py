@@ -10,32 +10,9 @@ import re
 import time
 
 import pytest
-from conftest import COLLECTION
+from conftest import COLLECTION, answering
 
 MODULES = [("profile", dict(name="database")), ("change", dict()), ("diagnose", dict()), ("facts", dict())]
-
-GOOD_VERSION = json.dumps(dict(schema="tcpdoctor.version/v1", version="v1.2.3", interface=1))
-
-
-@pytest.fixture
-def fake(host):
-    """Makes a program of a shell script."""
-
-    def make(script, name="tcpdoctor", mode=0o755):
-        path = os.path.join(host.folder, "bin", name)
-        if not os.path.isdir(os.path.dirname(path)):
-            os.mkdir(os.path.dirname(path))
-        with open(path, "w") as f:
-            f.write("#!/bin/sh\n" + script)
-        os.chmod(path, mode)
-        return path
-
-    return make
-
-
-def answering(script):
-    """A program that is new enough, and does something else on other commands."""
-    return "if [ \"$1\" = version ]; then echo '%s'; exit 0; fi\n%s" % (GOOD_VERSION, script)
 
 
 @pytest.mark.parametrize("module, arguments", MODULES)
@@ -123,7 +100,11 @@ def test_timeout(host, fake):
     assert "was ended because it did not finish within 1 s (option timeout)" in said["msg"]
     assert time.time() - begin < 20
     assert "did not finish within 1 s" in host.bad("facts", binary=fake("exec sleep 600"), timeout=1)["msg"]
-    # One that does not want to end is killed.
+    # One that is ended may undo what it was doing; one that does not want to end is killed.
+    undone = os.path.join(host.folder, "undone")
+    polite = fake(answering("trap 'echo >%s; exit 3' TERM; while :; do sleep 0.1; done" % undone))
+    assert "did not finish within 1 s" in host.bad("facts", binary=polite, timeout=1)["msg"]
+    assert os.path.exists(undone)
     assert "did not finish within 1 s" in host.bad("facts", binary=fake(answering("trap '' TERM; while :; do sleep 1; done")), timeout=1)["msg"]
 
 

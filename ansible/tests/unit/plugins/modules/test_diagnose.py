@@ -5,10 +5,11 @@ from __future__ import absolute_import, division, print_function
 __metaclass__ = type
 
 import copy
+import json
 import os
 
 import pytest
-from conftest import PYTHON
+from conftest import PYTHON, answering
 
 
 @pytest.fixture
@@ -54,6 +55,20 @@ def test_fault(faulty):
     assert worse[0]["subject"]["port"] == 8080 and worse[0]["summary"] and worse[0]["netns"]
     assert [w["before"] for w in faulty.good("diagnose", window="1s", baseline=milder)["worse"]] == ["warning"]
     assert faulty.good("diagnose", window="1s", baseline=found["report"])["worse"] == []
+
+
+def test_what_is_worse(host, fake):
+    """Notes are never worse; of two findings alike the more severe one counts."""
+
+    def finding(name, severity, port=80):
+        return dict(id=name, severity=severity, summary=name, subject=dict(kind="listener", port=port), netns=dict(cookie=7))
+
+    report = dict(schema="tcpdoctor.report/v1", findings=[
+        finding("a", "info"), finding("b", "warning"), finding("c", "critical"), finding("d", "warning", 81), finding("e", "critical")])
+    baseline = dict(report, findings=[finding("c", "critical"), finding("c", "warning"), finding("d", "critical", 82), finding("e", "info")])
+    found = host.good("diagnose", binary=fake(answering("echo '%s'; exit 2" % json.dumps(report))), baseline=baseline, min_severity="warning")
+    assert [(w["id"], w["before"]) for w in found["worse"]] == [("b", "none"), ("d", "none"), ("e", "info")]
+    assert found["ids"] == ["b", "c", "d", "e"] and found["counts"] == dict(critical=2, warning=2, info=0)
 
 
 def test_mistakes(host):

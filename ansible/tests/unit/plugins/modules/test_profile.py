@@ -160,7 +160,7 @@ def test_confirm_within(host):
     assert real["phase"] == "pending" and real["deadline"] and not os.path.exists(host.kept)
     again = host.good("profile", name="database", confirm_within=600)
     assert not again["changed"] and again["change_id"] == real["change_id"] and again["phase"] == "pending"
-    assert again["pending"][0]["title"] == "profile database"
+    assert again["pending"][0]["title"] == "profile database" and again["diff"] == []
     assert again == host.good("profile", check=True, name="database", confirm_within=600)
     # Without a deadline it would stay, and the change that waits would take it back.
     said = host.bad("profile", name="database")
