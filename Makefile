@@ -88,7 +88,7 @@ unit: ## run the Go tests
 .PHONY: ansible
 ansible: build ## check the Ansible collection, and run its playbooks over hosts that are namespaces
 	ansible/tests/sanity.sh
-	/usr/bin/python3 -m pytest -p no:cacheprovider -q ansible/tests/unit
+	TCPDOCTOR_BINARY=$(CURDIR)/$(BIN)/tcpdoctor ansible/tests/unit/run
 	TCPDOCTOR_BINARY=$(CURDIR)/$(BIN)/tcpdoctor ansible/tests/integration/run
 
 .PHONY: bench

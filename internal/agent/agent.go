@@ -84,6 +84,7 @@ type Agent struct {
 	snapshot web.Snapshot
 	cpu      time.Duration // used by this process when it was last asked
 	walked   bool          // whether the newest window holds a walk
+	refused  history.Tick  // what the store did not take
 	hurried  time.Time     // when owners were last wanted whatever it costs
 	gaps     map[facts.Source]bool
 }

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -146,6 +147,8 @@ func (a *Agent) commit(at time.Time, n news) {
 	if t.State, err = a.judge.keep(); err != nil {
 		a.log.Error("what is known cannot be kept", "error", err)
 	}
+	t.Incidents, t.Alerts = append(a.refused.Incidents, t.Incidents...), append(a.refused.Alerts, t.Alerts...)
+	a.refused = history.Tick{}
 	store := &a.snapshot.Store
 	switch err := a.o.Store.Commit(t); {
 	case err == nil && store.Problem != "":
@@ -153,6 +156,9 @@ func (a *Agent) commit(at time.Time, n news) {
 		store.Problem = ""
 	case err == nil:
 	default:
+		if errors.Is(err, history.ErrRefused) {
+			a.refused = t // otherwise the store has it, and writes it when it can
+		}
 		store.Errors++
 		if store.Problem != err.Error() {
 			a.log.Error("the history cannot be written; it is held in memory until it can", "error", err)

@@ -80,7 +80,7 @@ func table() map[string]allowed {
 			project: []string{"facts", "model", "sockdiag", "internal/lab", "internal/netns"},
 		},
 		"internal/selftest": {project: []string{"model", "rules", "sockdiag", "internal/lab", "internal/netns"}},
-		"cmd/tcpdoctor":     {project: []string{"..."}, outside: []string{cobra, pflag, viper, weak, bubbletea, xTerm}},
+		"cmd/tcpdoctor":     {project: []string{"..."}, outside: []string{cobra, pflag, viper, weak, bubbletea, xTerm, yaml}},
 
 		// Tools of the repository itself; no other package may import them.
 		"internal/arch":    {},
