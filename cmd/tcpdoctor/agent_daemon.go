@@ -33,6 +33,7 @@ type daemon struct {
 	now     atomic.Pointer[settings] // those in force
 	log     *slog.Logger
 	store   *history.Store
+	aside   string // what was said of a damaged history
 	outbox  outbox
 	source  *liveSource
 	server  *web.Server // nil where nothing listens
@@ -106,10 +107,16 @@ func (d *daemon) openStore() error {
 		d.store = history.NewMemory(o)
 		return nil
 	}
-	if aside := d.store.MovedAside(); aside != nil {
+	d.tellMovedAside()
+	return nil
+}
+
+// tellMovedAside logs once that the history was found damaged.
+func (d *daemon) tellMovedAside() {
+	if aside := d.store.MovedAside(); aside != nil && aside.Error() != d.aside {
+		d.aside = aside.Error()
 		d.log.Warn("the history was damaged; a new one begins", "error", message(aside))
 	}
-	return nil
 }
 
 // declare has the receivers of the settings told from now on.
@@ -219,6 +226,7 @@ func (d *daemon) reload(ctx context.Context) {
 
 // publish adds what only the daemon knows to what the agent says, and shows it.
 func (d *daemon) publish(s web.Snapshot) {
+	d.tellMovedAside()
 	if d.server == nil {
 		return
 	}
