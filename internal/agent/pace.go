@@ -9,10 +9,10 @@ import (
 // How the budget is shared. What remains is for walks that something calls for,
 // and for answering requests.
 const (
-	tickShare    = 0.5 // of the budget, that ticks may cost before they come more rarely
-	walkShare    = 0.4 // of the budget, that walks cost when nothing calls for one
-	plannedShare = 0.8 // of the budget, beyond which only what is called for is done
-	listShare    = 0.1 // of the budget, that looking for new namespaces may cost
+	tickShare    = 0.5  // of the budget, that ticks may cost before they come more rarely
+	walkShare    = 0.4  // of the budget, that walks cost when nothing calls for one
+	plannedShare = 0.8  // of the budget, beyond which only what is called for is done
+	listShare    = 0.05 // of the budget, that looking for new namespaces may cost
 	// budgetWindow is the time over which the budget holds.
 	budgetWindow = 10 * time.Minute
 	// tickLongest is the longest that a tick is stretched to.
