@@ -24,9 +24,9 @@ def blocks(language):
 
 @pytest.fixture
 def hosts(three):
-    """Three hosts that nobody has changed."""
-    yield three
-    for h in three:
+    """Two hosts that nobody has changed."""
+    yield three[:2]
+    for h in three[:2]:
         h.reset()
 
 
@@ -70,13 +70,13 @@ def test_the_page(ansible, fleet, hosts, folder, work):
         elif "--check" in command:
             assert now == keepalive and "+%s = 600" % KEEPALIVE in done.stdout
         elif command.endswith(" site.yml") or "rollout" in command or "migrate_comment_out" in command:
-            assert now == ["600"] * 3, command
+            assert now == ["600"] * len(hosts), command
             assert all(h.changes()[-1]["phase"] == "applied" for h in hosts)
         elif "drift_report" in command:
             report = json.loads((folder / "drift.json").read_text())
-            assert [h["status"] for h in report["hosts"]] == ["as-wanted"] * 3
+            assert [h["status"] for h in report["hosts"]] == ["as-wanted"] * len(hosts)
             if "comment_out" in command:
                 assert hosts[0].read("/etc/sysctl.d/50-site.conf").startswith("# tcpdoctor")
                 hosts[0].run("rm", "/etc/sysctl.d/50-site.conf")
         elif "rolled_back" in command or "kernel-defaults" in command:
-            assert now == ["7200"] * 3, command
+            assert now == ["7200"] * len(hosts), command
