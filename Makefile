@@ -103,6 +103,16 @@ bench-agent: ## run the agent beside node_exporter for ten minutes, over 1,000,0
 bench-owners: ## compare ways to find the owners of 10,000 among 1,000,000 descriptors
 	$(GO) run ./sockdiag/bench -attribution
 
+.PHONY: pictures
+pictures: build ## take the pictures of the page in docs/images, of a real agent during a fault of the lab
+	@state=$$(mktemp -d); trap 'kill $$(jobs -p) 2>/dev/null; wait; rm -rf $$state' EXIT; \
+	$(BIN)/tcpdoctor agent --tick 2s --listen 127.0.0.1:19737 --state-dir $$state 2>/dev/null & \
+	$(BIN)/tcpdoctor lab run accept-queue-overflow-somaxconn >/dev/null & \
+	echo "a fault is made and watched for two minutes"; sleep 120; \
+	hide=(-replace "$$(hostname)=web-1" -replace "$$(uname -r)=$$(uname -r | cut -d- -f1)" -replace "$$(sed -n 's/^0:://p' /proc/self/cgroup)=/system.slice/lab.service"); \
+	$(GO) run ./internal/web/screenshot -url http://127.0.0.1:19737/ "$${hide[@]}" -width 1280 -o docs/images/page.png; \
+	$(GO) run ./internal/web/screenshot -url http://127.0.0.1:19737/ "$${hide[@]}" -width 1280 -dark -o docs/images/page-dark.png
+
 .PHONY: clean
 clean: ## remove what the other targets made
 	rm -rf $(BIN) dist
