@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -91,5 +90,5 @@ func killGuard(t *testing.T, id string) {
 		}
 		return
 	}
-	t.Fatal(fmt.Sprintf("nobody stands guard over %s", id))
+	t.Fatalf("nobody stands guard over %s", id)
 }
