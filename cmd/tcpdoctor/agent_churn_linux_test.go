@@ -8,7 +8,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tcpdoctor/tcpdoctor/facts"
 	"github.com/tcpdoctor/tcpdoctor/internal/netns"
+	"github.com/tcpdoctor/tcpdoctor/model"
 )
 
 // TestNamespacesComeAndGo makes 500 namespaces, each with a listener, some of them
@@ -34,7 +36,7 @@ func TestNamespacesComeAndGo(t *testing.T) {
 	if bytes := w.metric(t, "process_resident_memory_bytes"); bytes > 1.5*resident+(16<<20) {
 		t.Errorf("got %.0f MiB resident after %d namespaces, %.0f after %d", bytes/(1<<20), rounds*each, resident/(1<<20), each)
 	}
-	if n := w.series(t); n > 1000 {
+	if n := w.series(t); n > 2000 {
 		t.Errorf("got %d series after %d namespaces", n, rounds*each)
 	}
 }
@@ -131,10 +133,11 @@ func TestListenersComeAndGo(t *testing.T) {
 		}
 		ticksPass(t, w, 1)
 	}
-	if got := w.findings(t); len(got) != 0 {
+	label := model.NetnsLabels([]facts.Namespace{{Cookie: h.ID().Cookie, Inode: h.ID().Inode}})[0]
+	if got := w.incidents(t, func(_, netns string) bool { return netns == label }); len(got) != 0 {
 		t.Errorf("got %q about listeners that come and go", got)
 	}
-	if n := w.series(t); n > 1500 {
+	if n := w.series(t); n > 2000 {
 		t.Errorf("got %d series", n)
 	}
 }

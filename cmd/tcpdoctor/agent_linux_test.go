@@ -258,6 +258,12 @@ func startFault(t *testing.T, name string) (r *lab.Running, end func()) {
 // findings are the incidents that the agent has about the processes of the lab.
 func (w *watcher) findings(t *testing.T) []string {
 	t.Helper()
+	return w.incidents(t, func(subject, _ string) bool { return strings.Contains(subject, "lab-") })
+}
+
+// incidents are those that the agent has about some subjects and namespaces.
+func (w *watcher) incidents(t *testing.T, wanted func(subject, netns string) bool) []string {
+	t.Helper()
 	text, err := w.get(t, "/api/v1/findings")
 	if err != nil {
 		t.Fatal(err)
@@ -266,6 +272,7 @@ func (w *watcher) findings(t *testing.T) []string {
 		Incidents []struct {
 			State   string `json:"state"`
 			Subject string `json:"subject"`
+			Netns   string `json:"netns"`
 			Key     struct {
 				ID string `json:"id"`
 			} `json:"key"`
@@ -276,7 +283,7 @@ func (w *watcher) findings(t *testing.T) []string {
 	}
 	var out []string
 	for _, i := range answer.Incidents {
-		if strings.Contains(i.Subject, "lab-") {
+		if wanted(i.Subject, i.Netns) {
 			out = append(out, i.State+" "+i.Key.ID)
 		}
 	}
