@@ -108,8 +108,10 @@ pictures: build ## take the pictures of the page in docs/images, of a real agent
 	@state=$$(mktemp -d); trap 'kill $$(jobs -p) 2>/dev/null; wait; rm -rf $$state' EXIT; \
 	$(BIN)/tcpdoctor agent --tick 2s --listen 127.0.0.1:19737 --state-dir $$state 2>/dev/null & \
 	$(BIN)/tcpdoctor lab run accept-queue-overflow-somaxconn >/dev/null & \
-	echo "a fault is made and watched for two minutes"; sleep 120; \
-	hide=(-replace "$$(hostname)=web-1" -replace "$$(uname -r)=$$(uname -r | cut -d- -f1)" -replace "$$(sed -n 's/^0:://p' /proc/self/cgroup)=/system.slice/lab.service"); \
+	echo "a fault is made and watched for a minute"; sleep 60; \
+	hide=(-replace "$$(hostname)=web-1" -replace "$$(uname -r)=$$(uname -r | cut -d- -f1)"); \
+	group=$$($(BIN)/tcpdoctor history -o json --state-dir $$state | sed -n '0,/"cgroup"/s/.*"cgroup": "\(.*\)".*/\1/p'); \
+	if [ "$${group:-/}" != / ]; then hide+=(-replace "$$group=/system.slice/lab.service"); fi; \
 	$(GO) run ./internal/web/screenshot -url http://127.0.0.1:19737/ "$${hide[@]}" -width 1280 -o docs/images/page.png; \
 	$(GO) run ./internal/web/screenshot -url http://127.0.0.1:19737/ "$${hide[@]}" -width 1280 -dark -o docs/images/page-dark.png
 
