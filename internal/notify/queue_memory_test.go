@@ -11,7 +11,7 @@ import (
 // told otherwise. A message takes some 4 KiB.
 const memoryBound = 1000
 
-// MemoryQueue is a [Queue] for when there is no disk to keep messages on. It is
+// MemoryQueue is a [Queue] for tests; the agent has that of the history. It is
 // bounded: what does not fit displaces the oldest repetition of old news, and
 // where there is none the oldest message.
 type MemoryQueue struct {
